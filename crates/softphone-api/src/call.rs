@@ -1,0 +1,149 @@
+//! A call as the softphone knows it. The softphone is the owner of this truth.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::AccountId;
+
+/// Number of a call within one run of the softphone; never used again in that run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+pub struct CallId(#[ts(type = "number")] pub u64);
+
+/// Who began it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallDirection {
+    /// They call us.
+    Incoming,
+    /// We call them.
+    Outgoing,
+}
+
+/// Where a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallPhase {
+    /// Outgoing, INVITE sent, nothing heard yet.
+    Dialing,
+    /// Outgoing, 180 or 183 received.
+    RingingThere,
+    /// Incoming, waiting for the operator.
+    Ringing,
+    /// Answered here, the ACK is still to come.
+    Connecting,
+    /// In conversation.
+    Talking,
+    /// Held by us.
+    Held,
+    /// Held by the other side.
+    HeldThere,
+    /// Over; the call leaves the snapshot with the event that says so.
+    Ended,
+}
+
+/// One call. Instants are milliseconds since the Unix epoch (UTC) for people; durations are from the softphone's
+/// monotonic clock, so a clock jump never shows as a long call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Call {
+    /// Our number of it.
+    pub id: CallId,
+    /// The account that carries it.
+    pub account: AccountId,
+    /// SIP Call-ID: the key by which central knows the same call.
+    pub sip_call_id: String,
+    /// Who began it.
+    pub direction: CallDirection,
+    /// Where it is.
+    pub phase: CallPhase,
+    /// User part of the other side's URI as it came; never a key.
+    pub remote_number: String,
+    /// Display name as it came (P-Asserted-Identity, else Remote-Party-ID, else From).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub remote_name: Option<String>,
+    /// When it began here.
+    #[ts(type = "number")]
+    pub started_at_ms: i64,
+    /// When it was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub answered_at_ms: Option<i64>,
+    /// Milliseconds since it began, at the time of this message.
+    #[ts(type = "number")]
+    pub age_ms: u64,
+    /// Milliseconds since the answer, at the time of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub talk_ms: Option<u64>,
+    /// Milliseconds since the present hold began, at the time of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub hold_ms: Option<u64>,
+    /// Our microphone is off for this call.
+    pub muted: bool,
+    /// Whether media is encrypted.
+    pub encrypted: bool,
+    /// The last measurement, at most a second old while talking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub quality: Option<Quality>,
+}
+
+/// What the stream measures. Shares are in per cent, times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Quality {
+    /// Codec name as in SDP, e.g. `opus`.
+    pub codec: String,
+    /// Clock rate of the codec in Hz.
+    pub clock_rate: u32,
+    /// Packets received.
+    #[ts(type = "number")]
+    pub rx_packets: u64,
+    /// Packets sent.
+    #[ts(type = "number")]
+    pub tx_packets: u64,
+    /// Lost on the way to us, per cent.
+    pub rx_loss_percent: f32,
+    /// Lost on the way from us as the other side reports (RTCP), per cent.
+    pub tx_loss_percent: f32,
+    /// Interarrival jitter towards us (RFC 3550), ms.
+    pub rx_jitter_ms: f32,
+    /// Round trip by RTCP, ms; absent until both sides have reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rtt_ms: Option<f32>,
+    /// Estimated MOS of what we hear, 1.0–4.5, by the E-model (ITU-T G.107).
+    pub mos: f32,
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBy {
+    /// The operator or this program.
+    Us,
+    /// The other side, or the PBX for it.
+    FarSide,
+    /// No media, no signalling: it broke off.
+    Loss,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct CallEnd {
+    /// Who ended it.
+    pub by: EndedBy,
+    /// SIP status that ended it; 200 for an ordinary BYE.
+    pub sip_status: u16,
+    /// SIP reason phrase, or our own word.
+    pub reason: String,
+}
+
+/// What is left of a call: one record for each, sent with [`crate::Event::CallEnded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct CallRecord {
+    /// The call in its last state.
+    pub call: Call,
+    /// How it ended.
+    pub end: CallEnd,
+}

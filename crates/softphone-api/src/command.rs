@@ -1,0 +1,282 @@
+//! What a client may ask of the softphone, and what it answers.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{AudioDevice, Call, CallId, DeviceChoice, Quality, Secret, Snapshot};
+
+/// Names an account within the softphone; chosen by whoever configures it (central's id of the phone).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+pub struct AccountId(pub String);
+
+/// How SIP travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Plain datagrams.
+    Udp,
+    /// Plain stream.
+    Tcp,
+    /// TLS; the server's certificate is verified against the configured server name, there is no bypass.
+    Tls,
+}
+
+/// SRTP of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// Plain RTP.
+    #[default]
+    Off,
+    /// SDES keys in SDP; only over TLS.
+    Sdes,
+    /// DTLS-SRTP.
+    Dtls,
+}
+
+/// One SIP account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Account {
+    /// Its name here.
+    pub id: AccountId,
+    /// Server (name or address) that takes REGISTER; for TLS the name that its certificate must carry.
+    pub server: String,
+    /// Port of the server.
+    pub port: u16,
+    /// How SIP travels.
+    pub transport: Transport,
+    /// SIP domain of the address of record; a domain is not a server address.
+    pub domain: String,
+    /// User part of the address of record.
+    pub user: String,
+    /// User of the digest; the same as `user` when empty.
+    #[serde(default)]
+    pub auth_user: String,
+    /// Password of the digest.
+    pub password: Secret,
+    /// What the other side sees as our name.
+    #[serde(default)]
+    pub display_name: String,
+    /// Seconds a registration is asked for.
+    #[serde(default = "default_expires")]
+    pub expires_s: u32,
+    /// Media encryption.
+    #[serde(default)]
+    pub encryption: Encryption,
+    /// PEM file of a certification authority for TLS besides the system's; empty for none.
+    #[serde(default)]
+    pub tls_ca_file: String,
+}
+
+fn default_expires() -> u32 {
+    120
+}
+
+/// A codec in the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codec {
+    /// Opus, 48 kHz.
+    Opus,
+    /// G.722, 16 kHz.
+    G722,
+    /// G.711 A-law.
+    Pcma,
+    /// G.711 µ-law.
+    Pcmu,
+}
+
+/// Media settings for all accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Media {
+    /// Codecs in order; what is not named is off.
+    pub codecs: Vec<Codec>,
+    /// Acoustic echo canceller (WebRTC AEC3).
+    pub echo_cancellation: bool,
+    /// First and last UDP port for RTP.
+    pub rtp_ports: (u16, u16),
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
+            echo_cancellation: true,
+            rtp_ports: (40_000, 40_999),
+        }
+    }
+}
+
+/// Why a ringing call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum RejectReason {
+    /// 486: the next one may have it.
+    Busy,
+    /// 603: not wanted.
+    Decline,
+    /// 480: nobody here.
+    Unavailable,
+}
+
+/// A wish. Each is answered once, by [`Reply`] or [`CommandError`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Command {
+    /// The whole wanted configuration: accounts that are not in it are unregistered and removed, equal ones are left alone.
+    Configure {
+        /// All accounts.
+        accounts: Vec<Account>,
+        /// Media for all of them.
+        media: Media,
+    },
+    /// Register (again) now.
+    Register {
+        /// Which.
+        account: AccountId,
+    },
+    /// Unregister and stay so until `Register`.
+    Unregister {
+        /// Which.
+        account: AccountId,
+    },
+    /// Call a number or a SIP URI. Answered with the new call.
+    Dial {
+        /// Which account carries it.
+        account: AccountId,
+        /// Number (digits, `+`, `*`, `#`) or `sip:`/`sips:` URI.
+        target: String,
+        /// Extra headers of the profile.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+    },
+    /// Answer a ringing call; a call in conversation is held first.
+    Answer {
+        /// Which.
+        call: CallId,
+    },
+    /// Refuse a ringing call.
+    Reject {
+        /// Which.
+        call: CallId,
+        /// How.
+        reason: RejectReason,
+    },
+    /// End a call in whatever phase.
+    HangUp {
+        /// Which.
+        call: CallId,
+    },
+    /// Hold.
+    Hold {
+        /// Which.
+        call: CallId,
+    },
+    /// Take back from hold; another call in conversation is held first.
+    Resume {
+        /// Which.
+        call: CallId,
+    },
+    /// Microphone of this call off or on.
+    Mute {
+        /// Which.
+        call: CallId,
+        /// Off?
+        muted: bool,
+    },
+    /// Send digits (RFC 4733): `0-9*#A-D`.
+    Dtmf {
+        /// Which.
+        call: CallId,
+        /// In order.
+        digits: String,
+    },
+    /// The sound devices there are now.
+    Devices,
+    /// Choose devices; the choice is kept while the device is absent.
+    ChooseDevices {
+        /// What the operator speaks into.
+        capture: DeviceChoice,
+        /// What the operator hears.
+        playback: DeviceChoice,
+    },
+    /// Statistics of a call, now.
+    Statistics {
+        /// Which.
+        call: CallId,
+    },
+    /// The whole state.
+    Snapshot,
+    /// How to start the shell again if it dies in a call: program and arguments. Empty: do not.
+    ShellIs {
+        /// Program, then its arguments.
+        command: Vec<String>,
+    },
+    /// End the softphone: at once, hanging up, or when the last call is over.
+    Shutdown {
+        /// Wait for the last call?
+        when_idle: bool,
+    },
+}
+
+/// The answer to a command that was done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// Nothing to say but yes.
+    Done,
+    /// The call that `Dial` made.
+    Call {
+        /// It.
+        call: Box<Call>,
+    },
+    /// To `Devices`.
+    Devices {
+        /// All, capture and playback.
+        devices: Vec<AudioDevice>,
+    },
+    /// To `Statistics`; nothing when no stream runs.
+    Statistics {
+        /// It.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        quality: Option<Quality>,
+    },
+    /// To `Snapshot`.
+    Snapshot {
+        /// It.
+        snapshot: Box<Snapshot>,
+    },
+}
+
+/// Why a command was not done; a consumer branches on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandErrorCode {
+    /// No such call (any more).
+    NoSuchCall,
+    /// No such account.
+    NoSuchAccount,
+    /// The call is not in a phase where this can be done.
+    WrongPhase,
+    /// The account is not registered, so no call can be made.
+    NotRegistered,
+    /// The text given cannot be used (a number, a URI, digits, a device).
+    BadArgument,
+    /// The port is taken by another program.
+    PortInUse,
+    /// pjsua2 said no.
+    Engine,
+    /// The command is not known to this version.
+    Unknown,
+}
+
+/// A refused command. `message` is English for logs; what a person reads is made from `code` in the person's language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    /// What a program branches on.
+    pub code: CommandErrorCode,
+    /// What was attempted and why it failed.
+    pub message: String,
+}

@@ -1,0 +1,113 @@
+//! The whole state of a softphone.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{AccountId, Call};
+
+/// Where a registration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistrationState {
+    /// Not wanted.
+    Off,
+    /// Asked, no answer yet.
+    Trying,
+    /// Our own Contact stands in the 200 OK.
+    Registered,
+    /// Refused or unreachable; it is tried again at `retry_in_ms`.
+    Failed,
+}
+
+/// Registration of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Registration {
+    /// Of which account.
+    pub account: AccountId,
+    /// Where it is.
+    pub state: RegistrationState,
+    /// The Contact URI that the registrar confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub contact: Option<String>,
+    /// Since when it is in this state (ms since the Unix epoch).
+    #[ts(type = "number")]
+    pub since_ms: i64,
+    /// Seconds until the registrar forgets us, at the time of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub expires_s: Option<u32>,
+    /// Last SIP status of REGISTER; 0 when none came. 401 and 403: wrong name or password; 408, 503: unreachable.
+    pub sip_status: u16,
+    /// Reason phrase or the transport's error, for the details line.
+    #[serde(default)]
+    pub reason: String,
+    /// Milliseconds until the next try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub retry_in_ms: Option<u64>,
+}
+
+/// One sound device in one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AudioDevice {
+    /// Stable name, the key of a choice.
+    pub name: String,
+    /// What a person reads.
+    pub label: String,
+    /// Whether it records (else it plays).
+    pub capture: bool,
+    /// Whether the system prefers it.
+    pub is_default: bool,
+}
+
+/// Which device to use.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(tag = "use", rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// Whatever the system prefers.
+    #[default]
+    System,
+    /// This one, by stable name.
+    Device {
+        /// [`AudioDevice::name`].
+        name: String,
+    },
+}
+
+/// Where sound comes from and goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SoundState {
+    /// The choice for speaking.
+    pub capture: DeviceChoice,
+    /// The choice for hearing.
+    pub playback: DeviceChoice,
+    /// The device really used for speaking; absent: there is none, calls carry silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub capture_device: Option<AudioDevice>,
+    /// The device really used for hearing; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub playback_device: Option<AudioDevice>,
+    /// Why there is no device or it could not be opened; empty when all is well.
+    #[serde(default)]
+    pub problem: String,
+}
+
+/// Everything, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Snapshot {
+    /// Number of the last event that is contained in it.
+    #[ts(type = "number")]
+    pub event_number: u64,
+    /// The softphone's UTC clock, ms since the Unix epoch, when it was taken.
+    #[ts(type = "number")]
+    pub at_ms: i64,
+    /// All accounts' registrations.
+    pub registrations: Vec<Registration>,
+    /// All calls that are not over.
+    pub calls: Vec<Call>,
+    /// Sound.
+    pub sound: SoundState,
+}

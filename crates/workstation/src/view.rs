@@ -1,0 +1,242 @@
+//! What the window shows: the two truths as their owners say them, and the state of the links to them.
+//!
+//! The view travels to the window as JSON: first whole, then as merge patches (RFC 7396), each numbered. Collections are
+//! maps by id and optional fields are absent, for the patches' sake. The workstation adds nothing to what the softphone and
+//! central say; it says how old it is.
+
+use central_api::{Me, Problem, Reason, SessionEndReason, SignedInElsewhere};
+use serde::{Deserialize, Serialize};
+use softphone_api::{Call, CallRecord, Registration, SoundState};
+use std::collections::BTreeMap;
+use ts_rs::TS;
+
+/// Everything the window shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct View {
+    /// Signed in or not.
+    pub session: SessionView,
+    /// Link to central.
+    pub central: CentralLink,
+    /// The softphone process.
+    pub softphone: SoftphoneProcess,
+    /// What the softphone says; absent until it said something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub phone: Option<PhoneView>,
+    /// Central's topic `me`, unchanged (`MeState`); from the cache until central answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "MeState")]
+    pub me: Option<serde_json::Value>,
+    /// Central's topic `queues`, unchanged (`QueuesState`); from the cache until central answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "QueuesState")]
+    pub queues: Option<serde_json::Value>,
+    /// Break reasons.
+    pub reasons: Vec<Reason>,
+    /// Add it to this machine's UTC clock to get the server's, ms.
+    #[ts(type = "number")]
+    pub server_offset_ms: i64,
+    /// Things that happened and that the operator should read, by number; newest has the highest.
+    #[ts(type = "Record<string, Notice>")]
+    pub notices: BTreeMap<u64, Notice>,
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum SessionView {
+    /// Nobody.
+    SignedOut {
+        /// Server used last; empty at first.
+        server: String,
+        /// Name used last; empty at first.
+        username: String,
+        /// Why the last session ended, if it did not end by signing out here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        ended: Option<SessionEndReason>,
+    },
+    /// In progress.
+    SigningIn,
+    /// Somebody.
+    SignedIn {
+        /// Server's URL.
+        server: String,
+        /// Who.
+        me: Me,
+        /// False when there is no OS keyring: the password is asked again at the next start, nothing is stored.
+        remembered: bool,
+    },
+}
+
+/// The link to central.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct CentralLink {
+    /// State.
+    pub state: LinkState,
+    /// Since when, ms since the Unix epoch by this machine's clock.
+    #[ts(type = "number")]
+    pub since_ms: i64,
+    /// Why it is not connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<ConnectProblem>,
+}
+
+/// State of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// Not wanted (signed out).
+    Off,
+    /// Under way; what is shown comes from the cache.
+    Connecting,
+    /// Live.
+    Connected,
+    /// Lost; it is tried again by itself. What is shown is as of `since_ms`.
+    Lost,
+}
+
+/// The softphone child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SoftphoneProcess {
+    /// State.
+    pub state: ProcessState,
+    /// Since when, ms since the Unix epoch by this machine's clock.
+    #[ts(type = "number")]
+    pub since_ms: i64,
+    /// How often it died within the last five minutes.
+    pub deaths: u32,
+    /// What it said last or how it ended; for the details line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
+}
+
+/// State of the softphone child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessState {
+    /// Not wanted (signed out).
+    Off,
+    /// Under way.
+    Starting,
+    /// Attached.
+    Running,
+    /// It died and is being started again.
+    Restarting,
+    /// It died three times within five minutes; it is started again only when the operator says so.
+    Failed,
+}
+
+/// The softphone's state, by id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct PhoneView {
+    /// By account (central's phone id).
+    #[ts(type = "Record<string, Registration>")]
+    pub registrations: BTreeMap<String, Registration>,
+    /// By call number.
+    #[ts(type = "Record<string, Call>")]
+    pub calls: BTreeMap<u64, Call>,
+    /// Sound.
+    pub sound: SoundState,
+}
+
+/// Why central cannot be reached or does not let us in. The window says it in the person's language.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum ConnectProblem {
+    /// The server field is not `https://…` (or `http://` to this very machine).
+    #[error("the server address cannot be used: {detail}")]
+    BadAddress {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The name has no address.
+    #[error("the server name cannot be found: {detail}")]
+    UnknownHost {
+        /// Resolver's words.
+        detail: String,
+    },
+    /// No connection.
+    #[error("the server cannot be reached: {detail}")]
+    Unreachable {
+        /// System's words.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("the server does not answer in time")]
+    Timeout,
+    /// The certificate is for another name.
+    #[error("the server's certificate is for another name: {detail}")]
+    TlsName {
+        /// Names that it carries, or the verifier's words.
+        detail: String,
+    },
+    /// The certificate is not trusted or has expired.
+    #[error("the server's certificate is not trusted: {detail}")]
+    TlsUntrusted {
+        /// Verifier's words.
+        detail: String,
+    },
+    /// Something answers, but not central.
+    #[error("this is not a Linedesk server: {detail}")]
+    NotCentral {
+        /// What came.
+        detail: String,
+    },
+    /// The operator works elsewhere: ask, then sign in with `take_over`.
+    #[error("signed in elsewhere")]
+    Elsewhere {
+        /// Where.
+        elsewhere: SignedInElsewhere,
+    },
+    /// Central's refusal.
+    #[error("refused: {}", problem.title)]
+    Refused {
+        /// It.
+        problem: Problem,
+    },
+}
+
+/// Something the operator should read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Notice {
+    /// When, ms since the Unix epoch by this machine's clock.
+    #[ts(type = "number")]
+    pub at_ms: i64,
+    /// What.
+    pub what: NoticeKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "notice", rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// The softphone died and is back; `calls` were lost with it.
+    SoftphoneRestarted {
+        /// How many calls it carried.
+        calls: u32,
+    },
+    /// The window died and took its call back.
+    CallAdopted,
+    /// A customer whose call was lost is back in the queue, first.
+    CustomerReturned {
+        /// Queue name.
+        queue: String,
+    },
+    /// A call ended otherwise than by hanging up (refused, broke off, busy).
+    CallEnded {
+        /// The record.
+        record: Box<CallRecord>,
+    },
+    /// No OS keyring: nothing is remembered.
+    NotRemembered {
+        /// The keyring's words.
+        detail: String,
+    },
+    /// A person at the PBX changed a membership or pause; it was adopted.
+    ChangedAtPbx {
+        /// Queue name; empty for all.
+        queue: String,
+    },
+}
