@@ -1,0 +1,29 @@
+/* pjproject for an operator softphone: no video, all of SRTP, handles enough for a long day.
+ * Every macro that changes a structure's layout stands here and nowhere else: a macro given to one compile only makes
+ * the library and its users disagree silently. */
+#define PJ_HAS_IPV6                       1
+#define PJ_DEBUG                          0
+#define PJ_LOG_MAX_LEVEL                  5
+#define PJ_IOQUEUE_MAX_HANDLES            1024
+/* SIP */
+#define PJSIP_HAS_TLS_TRANSPORT           1
+#define PJSIP_MAX_PKT_LEN                 8000
+#define PJSIP_MAX_TSX_COUNT               1023
+#define PJSIP_MAX_DIALOG_COUNT            255
+#define PJSIP_UDP_SIZE_THRESHOLD          1300
+#define PJSIP_DONT_SWITCH_TO_TCP          1
+#define PJSUA_MAX_CALLS                   32
+#define PJSUA_MAX_ACC                     16
+#define PJSUA_MAX_PLAYERS                 32
+#define PJSUA_MAX_RECORDERS               32
+#define PJSUA_MAX_CONF_PORTS              254
+/* media */
+#define PJMEDIA_HAS_VIDEO                 0
+#define PJMEDIA_HAS_OPUS_CODEC            1
+#define PJMEDIA_HAS_SRTP                  1
+#define PJMEDIA_SRTP_HAS_DTLS             1
+#define PJMEDIA_SRTP_HAS_SDES             1
+#define PJMEDIA_HAS_RTCP_XR               1
+#define PJMEDIA_STREAM_ENABLE_XR          0
+#define PJMEDIA_AUDIO_DEV_HAS_ALSA        1
+#define PJMEDIA_AUDIO_DEV_HAS_NULL_AUDIO  1
