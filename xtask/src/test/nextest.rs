@@ -1,0 +1,123 @@
+//! Rust tests through nextest, in the open or inside a namespace of the lab.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::{Context, Counts, FEATURES, Skip, counts};
+use crate::command::{answer, command, tail, watched};
+
+/// Some of the workspace's tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection {
+    /// Name of the suite, for the log.
+    pub name: &'static str,
+    /// nextest filter expression.
+    pub filter: &'static str,
+    /// Ignored tests (those that need a lab), or the others.
+    pub ignored: bool,
+    /// Inside a network namespace of its own, one at a time.
+    pub lab: bool,
+    /// A program to run the tests under, e.g. the lab's PBX.
+    pub under: &'static [&'static str],
+}
+
+/// Tests of this name part need Asterisk 16, which is past its support.
+const NEEDS_ASTERISK_16: &str = "test(asterisk_16)";
+/// Tests of this name part take longer than the time budget.
+const DEEP: &str = "test(deep_)";
+
+/// Inside the namespace: loopback up, addresses of the 10.x net that no host route may have; `sh` stays as process 1, so
+/// that orphans (a softphone whose shell was killed) are reaped and seen to be gone.
+const ENTER: &str =
+    r#"ip link set lo up && for a in 1 2 3 4; do ip addr add 10.77.0.$a/32 dev lo || exit 1; done; "$@"; exit $?"#;
+
+/// Compiles all tests.
+pub fn build(context: &Context) -> Command {
+    nextest(context, &["run", "--no-run"])
+}
+
+/// Runs the selection and counts.
+pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
+    let Selection { name, filter, ignored, lab, under } = selection;
+    let mut filter = format!("({filter})");
+    let mut skipped = Vec::new();
+    let mut leave_out = |what: &str, why: String| {
+        let count = list(context, &format!("{filter} and {what}"), ignored);
+        if count > 0 {
+            eprintln!("  ! {count} SKIPPED: {why}");
+            skipped.push(Skip { count, why });
+        }
+        filter = format!("{filter} and not {what}");
+    };
+    if !context.deep {
+        leave_out(DEEP, "only with --deep".to_owned());
+    }
+    if let Err(why) = &context.set_up.asterisk_16 {
+        leave_out(NEEDS_ASTERISK_16, format!("Asterisk 16 cannot be had: {why}"));
+    }
+    if let (true, Err(why)) = (lab, &context.capabilities.namespace) {
+        leave_out("all()", why.clone());
+        return Ok(Counts { skipped, ..Counts::default() });
+    }
+
+    let mut arguments = vec![
+        "run",
+        "--no-fail-fast",
+        "--status-level",
+        "fail",
+        "--final-status-level",
+        "fail",
+        "--hide-progress-bar",
+        "-E",
+        &filter,
+    ];
+    arguments.extend(if ignored { ["--run-ignored", "only"] } else { ["--run-ignored", "default"] });
+    if lab {
+        // One lab at a time: they share fixed ports and a clock that sound depends on.
+        arguments.extend(["--test-threads", "1", "--success-output", "never"]);
+    }
+    let mut tests = nextest(context, &arguments);
+    if lab {
+        tests = inside_namespace(context, tests, under);
+    }
+    let finished = watched(&format!("{name} tests"), &mut tests)?;
+    let output = finished.output();
+    let Some(mut counts) = counts::nextest(&output) else {
+        bail!("{name}: no test was run; whole log: {}\n{}", finished.log.display(), tail(&output, 40));
+    };
+    if counts.failed > 0 || !finished.status.success() {
+        // A runner that fails although no test did must not look like a success.
+        counts.failed = counts.failed.max(1);
+        eprintln!("{}  whole log: {}", tail(&output, 120), finished.log.display());
+    }
+    counts.skipped = skipped;
+    Ok(counts)
+}
+
+/// How many tests a filter takes.
+fn list(context: &Context, filter: &str, ignored: bool) -> u32 {
+    let run = if ignored { "only" } else { "default" };
+    let mut list = nextest(context, &["list", "--message-format", "oneline", "--run-ignored", run, "-E", filter]);
+    answer(&mut list).map_or(0, |lines| lines.lines().filter(|line| !line.trim().is_empty()).count() as u32)
+}
+
+fn nextest(context: &Context, arguments: &[&str]) -> Command {
+    let program = context.nextest_program();
+    let mut nextest = context.with_environment(command(&program.to_string_lossy(), ["nextest"]));
+    // The same packages and features each time, or cargo builds the world again for a part of it.
+    nextest.args(arguments).args(["--workspace", "--features", FEATURES]);
+    nextest
+}
+
+fn inside_namespace(context: &Context, tests: Command, under: &[&str]) -> Command {
+    let flags = context.capabilities.namespace.as_ref().copied().unwrap_or_default();
+    let mut inside = context.with_environment(command("unshare", flags.iter().copied()));
+    inside.args(["sh", "-c", ENTER, "lab"]);
+    if let Some((program, arguments)) = under.split_first() {
+        inside.arg(crate::paths::programs().join(program)).args(arguments);
+    }
+    // Nothing can be fetched in there, and nothing is left to build.
+    inside.arg(tests.get_program()).args(tests.get_args()).env("CARGO_NET_OFFLINE", "true").env("LINEDESK_LAB", "1");
+    inside
+}

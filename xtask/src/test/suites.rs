@@ -1,0 +1,132 @@
+//! The suites, in the order in which they run: what is quick and tells most comes first, labs last.
+
+use anyhow::Result;
+
+use super::nextest::{self, Selection};
+use super::{Context, Counts, FEATURES, counts};
+use crate::command::{tail, watched};
+
+/// What has to be built before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    Nothing,
+    /// The pages (clippy of the shell reads them).
+    Pages,
+    /// Everything.
+    Programs,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Suite {
+    pub name: &'static str,
+    pub needs: Needs,
+    pub run: fn(&Context) -> Result<Counts>,
+}
+
+pub const SUITES: &[Suite] = &[
+    Suite { name: "format", needs: Needs::Nothing, run: format },
+    Suite { name: "tidy", needs: Needs::Nothing, run: tidy },
+    Suite { name: "clippy", needs: Needs::Pages, run: clippy },
+    Suite { name: "generated", needs: Needs::Programs, run: generated },
+    Suite { name: "catalogues", needs: Needs::Nothing, run: catalogues },
+    Suite { name: "unit", needs: Needs::Programs, run: unit },
+    Suite { name: "ui", needs: Needs::Nothing, run: ui },
+    Suite { name: "pages", needs: Needs::Pages, run: pages },
+    Suite { name: "central", needs: Needs::Programs, run: central },
+    Suite { name: "softphone", needs: Needs::Programs, run: softphone },
+    Suite { name: "lab", needs: Needs::Programs, run: lab },
+    Suite { name: "first-call", needs: Needs::Programs, run: first_call },
+];
+
+fn format(context: &Context) -> Result<Counts> {
+    let mut counts = one("cargo fmt", context.cargo(["fmt", "--all", "--check"]))?;
+    counts.add(one("eslint and prettier", context.npm("lint"))?);
+    Ok(counts)
+}
+
+fn tidy(_: &Context) -> Result<Counts> {
+    let report = crate::tidy::check()?;
+    Ok(Counts { passed: report.kept, failed: report.broken, skipped: Vec::new() })
+}
+
+fn clippy(context: &Context) -> Result<Counts> {
+    one(
+        "clippy",
+        context.cargo(["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"]),
+    )
+}
+
+fn generated(_: &Context) -> Result<Counts> {
+    let stale = crate::codegen::stale()?;
+    for file in &stale {
+        eprintln!("  ✗ {file} is not what the Rust types say: `cargo xtask codegen`");
+    }
+    let all = u32::try_from(crate::codegen::FILES.len())?;
+    let failed = u32::try_from(stale.len())?;
+    Ok(Counts { passed: all - failed, failed, skipped: Vec::new() })
+}
+
+fn catalogues(context: &Context) -> Result<Counts> {
+    one("catalogues", context.npm("i18n:check"))
+}
+
+fn unit(context: &Context) -> Result<Counts> {
+    nextest::run(context, Selection { name: "unit", filter: "all()", ignored: false, lab: false, under: &[] })
+}
+
+fn ui(context: &Context) -> Result<Counts> {
+    let mut counts = one("types of the pages", context.npm("check"))?;
+    counts.add(script("state of the pages", context.npm("test"))?);
+    Ok(counts)
+}
+
+fn pages(context: &Context) -> Result<Counts> {
+    script("pages in Chromium", context.npm("test:pages"))
+}
+
+fn central(context: &Context) -> Result<Counts> {
+    live(context, "central", "package(linedesk-central) or package(ami)")
+}
+
+fn softphone(context: &Context) -> Result<Counts> {
+    live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)")
+}
+
+fn lab(context: &Context) -> Result<Counts> {
+    live(context, "lab", "package(linedesk-tests) and binary(lab)")
+}
+
+fn first_call(context: &Context) -> Result<Counts> {
+    live(
+        context,
+        "first-call",
+        "(package(linedesk-tests) and not binary(lab)) or package(workstation) or package(linedesk)",
+    )
+}
+
+/// Ignored tests of a package, inside a namespace of the lab.
+fn live(context: &Context, name: &'static str, filter: &'static str) -> Result<Counts> {
+    nextest::run(context, Selection { name, filter, ignored: true, lab: true, under: &[] })
+}
+
+/// A command that is one check.
+fn one(what: &str, mut command: std::process::Command) -> Result<Counts> {
+    let finished = watched(what, &mut command)?;
+    if !finished.status.success() {
+        eprintln!("{}  whole log: {}", tail(&finished.output(), 60), finished.log.display());
+    }
+    Ok(Counts::one(finished.status.success()))
+}
+
+/// A command that counts for itself.
+fn script(what: &str, mut command: std::process::Command) -> Result<Counts> {
+    let finished = watched(what, &mut command)?;
+    let output = finished.output();
+    let mut counts = counts::script(&output).unwrap_or_else(|| Counts::one(finished.status.success()));
+    if counts.failed > 0 || !finished.status.success() {
+        counts.failed = counts.failed.max(1);
+        eprintln!("{}  whole log: {}", tail(&output, 100), finished.log.display());
+    }
+    Ok(counts)
+}
