@@ -1,0 +1,758 @@
+// See linedesk_shim.h for the rules. One file, because pjsua2's classes and our subclasses know each other closely.
+#include "linedesk_shim.h"
+
+#include <pjsua2.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+
+using namespace pj;
+
+namespace {
+
+class Phone;
+
+void copy_text(char *to, size_t size, const std::string &from) {
+    size_t n = from.size() < size - 1 ? from.size() : size - 1;
+    // Never cut a UTF-8 character in two.
+    while (n > 0 && n < from.size() && (static_cast<unsigned char>(from[n]) & 0xC0) == 0x80) n--;
+    memcpy(to, from.data(), n);
+    to[n] = 0;
+}
+
+void fail(ld_error *error, int32_t status, const std::string &message) {
+    if (!error) return;
+    error->status = status;
+    error->os_error = 0;
+    if (status >= PJ_ERRNO_START_SYS && status < PJ_ERRNO_START_SYS + PJ_ERRNO_SPACE_SIZE)
+        error->os_error = status - PJ_ERRNO_START_SYS;
+    copy_text(error->message, LD_TEXT, message);
+}
+
+std::string describe(pj_status_t status) {
+    char text[PJ_ERR_MSG_SIZE];
+    pj_str_t s = pj_strerror(status, text, sizeof text);
+    return std::string(s.ptr, static_cast<size_t>(s.slen));
+}
+
+bool ok(pj_status_t status, ld_error *error) {
+    if (status == PJ_SUCCESS) return true;
+    fail(error, status, describe(status));
+    return false;
+}
+
+// Runs `f` so that no exception crosses the border.
+template <typename F> bool guarded(ld_error *error, F f) {
+    try {
+        return f();
+    } catch (const Error &e) {
+        fail(error, e.status, e.title.empty() ? e.reason : e.title + ": " + e.reason);
+    } catch (const std::exception &e) {
+        fail(error, PJ_EUNKNOWN, e.what());
+    } catch (...) {
+        fail(error, PJ_EUNKNOWN, "unknown C++ exception");
+    }
+    return false;
+}
+
+template <typename F> void quietly(F f) {
+    try {
+        f();
+    } catch (...) {
+        // A callback has nobody to tell; the state it would have reported is read again with the next event.
+    }
+}
+
+std::string of(const pj_str_t &s) { return s.slen > 0 ? std::string(s.ptr, static_cast<size_t>(s.slen)) : std::string(); }
+
+struct Party {
+    std::string number, name;
+};
+
+// Display name and user part of a name-addr or of a bare URI.
+Party party_of(const pjsip_uri *uri) {
+    Party p;
+    if (!uri) return p;
+    if (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri)) {
+        const auto *bare = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(uri));
+        p.number = of(bare->user);
+        // pjsip wraps every URI of From, To and of a parse as name-addr; its own vtable tells the wrapper from the URI.
+        if (static_cast<const void *>(bare) != static_cast<const void *>(uri))
+            p.name = of(reinterpret_cast<const pjsip_name_addr *>(uri)->display);
+    } else if (PJSIP_URI_SCHEME_IS_TEL(uri)) {
+        p.number = of(static_cast<const pjsip_tel_uri *>(pjsip_uri_get_uri(uri))->number);
+    }
+    return p;
+}
+
+// The caller of an INVITE: P-Asserted-Identity (RFC 3325), else Remote-Party-ID, else From.
+Party caller_of(pjsip_rx_data *rdata) {
+    const pj_str_t names[] = {{const_cast<char *>("P-Asserted-Identity"), 19}, {const_cast<char *>("Remote-Party-ID"), 15}};
+    for (const auto &name : names) {
+        auto *hdr = static_cast<pjsip_generic_string_hdr *>(pjsip_msg_find_hdr_by_name(rdata->msg_info.msg, &name, nullptr));
+        if (!hdr) continue;
+        // The parser writes a NUL behind the text and cuts parameters it does not know: give it a copy, up to the '>'.
+        std::string value = of(hdr->hvalue);
+        auto end = value.find('>');
+        if (end != std::string::npos) value.resize(end + 1);
+        auto *copy = static_cast<char *>(pj_pool_alloc(rdata->tp_info.pool, value.size() + 1));
+        memcpy(copy, value.c_str(), value.size() + 1);
+        const pjsip_uri *uri = pjsip_parse_uri(rdata->tp_info.pool, copy, value.size(), PJSIP_PARSE_URI_AS_NAMEADDR);
+        Party p = party_of(uri);
+        if (!p.number.empty() || !p.name.empty()) return p;
+    }
+    return rdata->msg_info.from ? party_of(rdata->msg_info.from->uri) : Party();
+}
+
+// Our own Contact out of a 200 to REGISTER, "" when it is not in it. The registrar may have replaced our address by the
+// one it saw (rewrite_contact), which the Via tells as received and rport.
+std::string own_contact(pjsip_rx_data *rdata) {
+    pjsip_transaction *tsx = pjsip_rdata_get_tsx(rdata);
+    if (!tsx || !tsx->last_tx) return "";
+    auto *mine = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(tsx->last_tx->msg, PJSIP_H_CONTACT, nullptr));
+    if (!mine || mine->star || !mine->uri) return "";
+    const auto *me = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(mine->uri));
+    std::string seen_host;
+    int seen_port = 0;
+    if (pjsip_via_hdr *via = rdata->msg_info.via) {
+        seen_host = of(via->recvd_param.slen ? via->recvd_param : via->sent_by.host);
+        seen_port = via->rport_param > 0 ? via->rport_param : via->sent_by.port;
+    }
+    auto *hdr = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_CONTACT, nullptr));
+    while (hdr) {
+        if (!hdr->star && hdr->uri && (PJSIP_URI_SCHEME_IS_SIP(hdr->uri) || PJSIP_URI_SCHEME_IS_SIPS(hdr->uri))) {
+            const auto *it = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(hdr->uri));
+            bool same_user = pj_strcmp(&it->user, &me->user) == 0;
+            bool same_place = pj_stricmp(&it->host, &me->host) == 0 && it->port == me->port;
+            bool seen_place = of(it->host) == seen_host && it->port == seen_port;
+            if (same_user && (same_place || seen_place)) {
+                char text[PJSIP_MAX_URL_SIZE];
+                int n = pjsip_uri_print(PJSIP_URI_IN_CONTACT_HDR, it, text, sizeof text - 1);
+                return n > 0 ? std::string(text, static_cast<size_t>(n)) : of(it->host);
+            }
+        }
+        if (hdr->next == static_cast<void *>(&rdata->msg_info.msg->hdr)) break;
+        hdr = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_CONTACT, hdr->next));
+    }
+    return "";
+}
+
+class PhoneCall final : public Call {
+public:
+    PhoneCall(Phone &phone, Account &account, uint64_t key, int id = PJSUA_INVALID_ID) : Call(account, id), phone_(phone), key_(key) {}
+    void onCallState(OnCallStateParam &prm) override;
+    void onCallMediaState(OnCallMediaStateParam &prm) override;
+    void onCallTsxState(OnCallTsxStateParam &prm) override;
+
+private:
+    Phone &phone_;
+    const uint64_t key_;
+};
+
+class PhoneAccount final : public Account {
+public:
+    explicit PhoneAccount(Phone &phone) : phone_(phone) {}
+    void onRegState(OnRegStateParam &prm) override;
+    void onIncomingCall(OnIncomingCallParam &prm) override;
+
+private:
+    Phone &phone_;
+};
+
+class PhoneLog final : public LogWriter {
+public:
+    explicit PhoneLog(Phone &phone) : phone_(phone) {}
+    void write(const LogEntry &entry) override;
+
+private:
+    Phone &phone_;
+};
+
+class PhoneEndpoint final : public Endpoint {
+public:
+    explicit PhoneEndpoint(Phone &phone) : phone_(phone) {}
+    void onTransportState(const OnTransportStateParam &prm) override;
+
+private:
+    Phone &phone_;
+};
+
+class Phone {
+public:
+    explicit Phone(const ld_config &c)
+        : config(c), user_agent(c.user_agent ? c.user_agent : ""), ca_file(c.ca_file ? c.ca_file : ""), endpoint(*this) {}
+
+    ld_config config;
+    std::string user_agent, ca_file;
+    PhoneEndpoint endpoint;
+    std::atomic<int32_t> refuse{0};
+    std::atomic<uint64_t> next_call{1};
+    std::atomic<uint16_t> rtp_first{40000}, rtp_last{40999};
+    // Guards only the maps and the text below; never held across a call into pjsua2.
+    std::mutex mutex;
+    std::map<uint64_t, std::unique_ptr<PhoneCall>> calls;
+    std::map<int32_t, std::unique_ptr<PhoneAccount>> accounts;
+    std::map<std::string, TransportId> transports;
+    std::string tls_problem;
+
+    void post(ld_event &e) {
+        if (!e.text) e.text = "";
+        if (!e.text2) e.text2 = "";
+        if (!e.text3) e.text3 = "";
+        if (config.on_event) config.on_event(config.context, &e);
+    }
+    PhoneCall *call(uint64_t key, ld_error *error) {
+        std::lock_guard<std::mutex> lock(mutex);
+        auto it = calls.find(key);
+        if (it != calls.end()) return it->second.get();
+        fail(error, PJ_ENOTFOUND, "no such call");
+        return nullptr;
+    }
+    PhoneAccount *account(int32_t id, ld_error *error) {
+        std::lock_guard<std::mutex> lock(mutex);
+        auto it = accounts.find(id);
+        if (it != accounts.end()) return it->second.get();
+        fail(error, PJ_ENOTFOUND, "no such account");
+        return nullptr;
+    }
+    std::string take_tls_problem() {
+        std::lock_guard<std::mutex> lock(mutex);
+        std::string t;
+        t.swap(tls_problem);
+        return t;
+    }
+    TransportId transport(int32_t kind, const std::string &extra_ca);
+};
+
+void PhoneLog::write(const LogEntry &entry) {
+    if (phone_.config.on_log)
+        phone_.config.on_log(phone_.config.context, entry.level, entry.msg.data(), static_cast<uint32_t>(entry.msg.size()));
+}
+
+void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
+    quietly([&] {
+        if (prm.type.find("TLS") == std::string::npos || prm.state != PJSIP_TP_STATE_DISCONNECTED) return;
+        std::string text;
+        if (prm.tlsInfo.verifyStatus != 0) {
+            for (const auto &m : prm.tlsInfo.verifyMsgs) text += (text.empty() ? "" : ", ") + m;
+            if (!prm.tlsInfo.remoteCertInfo.isEmpty()) {
+                text += " (certificate is for ";
+                bool first = true;
+                for (const auto &n : prm.tlsInfo.remoteCertInfo.subjectAltName) {
+                    text += (first ? "" : ", ") + n.name;
+                    first = false;
+                }
+                if (first) text += prm.tlsInfo.remoteCertInfo.subjectCn;
+                text += ")";
+            }
+        } else if (prm.lastError != PJ_SUCCESS) {
+            text = describe(prm.lastError);
+        }
+        if (text.empty()) return;
+        std::lock_guard<std::mutex> lock(phone_.mutex);
+        phone_.tls_problem = text;
+    });
+}
+
+void PhoneAccount::onRegState(OnRegStateParam &prm) {
+    quietly([&] {
+        std::string contact, tls;
+        if (prm.code / 100 == 2 && prm.rdata.pjRxData) contact = own_contact(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
+        if (prm.code / 100 != 2) tls = phone_.take_tls_problem();
+        std::string reason = prm.reason;
+        if (prm.status != PJ_SUCCESS && !prm.rdata.pjRxData) reason = describe(prm.status);
+        ld_event e{};
+        e.kind = LD_EVENT_REGISTRATION;
+        e.account = getId();
+        e.code = prm.code;
+        e.expires_s = prm.expiration;
+        e.text = reason.c_str();
+        e.text2 = contact.c_str();
+        e.text3 = tls.c_str();
+        phone_.post(e);
+    });
+}
+
+void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
+    quietly([&] {
+        int32_t refuse = phone_.refuse.load();
+        if (refuse == 0 && pjsua_call_get_count() > phone_.config.max_calls) refuse = PJSIP_SC_BUSY_HERE;
+        if (refuse != 0) {
+            pjsua_call_hangup(prm.callId, static_cast<unsigned>(refuse), nullptr, nullptr);
+            ld_event e{};
+            e.kind = LD_EVENT_REFUSED;
+            e.account = getId();
+            e.code = refuse;
+            phone_.post(e);
+            return;
+        }
+        Party caller = caller_of(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
+        uint64_t key = phone_.next_call++;
+        auto owned = std::make_unique<PhoneCall>(phone_, *this, key, prm.callId);
+        PhoneCall *call = owned.get();
+        {
+            std::lock_guard<std::mutex> lock(phone_.mutex);
+            phone_.calls[key] = std::move(owned);
+        }
+        // The event goes first, so that nobody hears of a state of a call that he does not know.
+        std::string sip_call_id = call->getInfo().callIdString;
+        ld_event e{};
+        e.kind = LD_EVENT_INCOMING;
+        e.account = getId();
+        e.call = key;
+        e.text = sip_call_id.c_str();
+        e.text2 = caller.number.c_str();
+        e.text3 = caller.name.c_str();
+        phone_.post(e);
+        CallOpParam op(true);
+        op.opt.videoCount = 0;
+        op.opt.textCount = 0;
+        op.statusCode = PJSIP_SC_RINGING;
+        call->answer(op);
+    });
+}
+
+void PhoneCall::onCallState(OnCallStateParam &) {
+    quietly([&] {
+        CallInfo info = getInfo();
+        ld_event e{};
+        e.kind = LD_EVENT_CALL_STATE;
+        e.call = key_;
+        e.account = info.accId;
+        e.state = info.state;
+        e.code = info.lastStatusCode;
+        e.text = info.lastReason.c_str();
+        phone_.post(e);
+    });
+}
+
+void PhoneCall::onCallMediaState(OnCallMediaStateParam &) {
+    quietly([&] {
+        CallInfo info = getInfo();
+        ld_event e{};
+        e.kind = LD_EVENT_CALL_MEDIA;
+        e.call = key_;
+        e.account = info.accId;
+        e.state = LD_MEDIA_NONE;
+        for (const auto &m : info.media)
+            if (m.type == PJMEDIA_TYPE_AUDIO) {
+                e.state = m.status;
+                break;
+            }
+        phone_.post(e);
+    });
+}
+
+void PhoneCall::onCallTsxState(OnCallTsxStateParam &prm) {
+    quietly([&] {
+        const SipTransaction &tsx = prm.e.body.tsxState.tsx;
+        if (tsx.method != "OPTIONS" || tsx.role != PJSIP_ROLE_UAC) return;
+        if (tsx.state != PJSIP_TSX_STATE_COMPLETED && tsx.state != PJSIP_TSX_STATE_TERMINATED) return;
+        ld_event e{};
+        e.kind = LD_EVENT_PROBE;
+        e.call = key_;
+        e.code = tsx.statusCode;
+        phone_.post(e);
+    });
+}
+
+std::string read_file(const std::string &path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+}
+
+TransportId Phone::transport(int32_t kind, const std::string &extra_ca) {
+    std::string key = std::to_string(kind) + ":" + (kind == LD_TLS ? extra_ca : "");
+    auto it = transports.find(key);
+    if (it != transports.end()) return it->second;
+    TransportConfig t;
+    // A fixed port is for UDP and TCP; TLS listeners of several accounts could not share it.
+    t.port = kind == LD_TLS ? 0 : config.sip_port;
+    pjsip_transport_type_e type = PJSIP_TRANSPORT_UDP;
+    if (kind == LD_TCP) type = PJSIP_TRANSPORT_TCP;
+    if (kind == LD_TLS) {
+        type = PJSIP_TRANSPORT_TLS;
+        t.tlsConfig.verifyServer = true;
+        t.tlsConfig.proto = PJ_SSL_SOCK_PROTO_TLS1_2 | PJ_SSL_SOCK_PROTO_TLS1_3;
+        if (extra_ca.empty()) t.tlsConfig.CaListFile = ca_file;
+        else t.tlsConfig.CaBuf = (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
+    }
+    TransportId id = endpoint.transportCreate(type, t);
+    transports[key] = id;
+    return id;
+}
+
+bool with_call(ld_phone *phone, uint64_t call, ld_error *error, bool (*f)(PhoneCall &, ld_error *)) {
+    return guarded(error, [&] {
+        PhoneCall *c = reinterpret_cast<Phone *>(phone)->call(call, error);
+        if (!c) return false;
+        if (c->getId() == PJSUA_INVALID_ID || !pjsua_call_is_active(c->getId())) {
+            fail(error, PJSIP_ESESSIONTERMINATED, "the call is over");
+            return false;
+        }
+        return f(*c, error);
+    });
+}
+
+CallOpParam audio_only() {
+    CallOpParam op(true);
+    op.opt.audioCount = 1;
+    op.opt.videoCount = 0;
+    op.opt.textCount = 0;
+    return op;
+}
+
+Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
+
+} // namespace
+
+extern "C" {
+
+const char *ld_version(void) { return pj_get_version(); }
+
+ld_phone *ld_create(const ld_config *config, ld_error *error) {
+    Phone *made = nullptr;
+    bool done = guarded(error, [&] {
+        auto phone = std::make_unique<Phone>(*config);
+        Endpoint &ep = phone->endpoint;
+        ep.libCreate();
+        EpConfig c;
+        c.uaConfig.threadCnt = 1;
+        c.uaConfig.maxCalls = config->max_calls + 4;
+        c.uaConfig.userAgent = phone->user_agent;
+        c.uaConfig.mwiUnsolicitedEnabled = false;
+        c.logConfig.level = static_cast<unsigned>(config->log_level);
+        c.logConfig.consoleLevel = static_cast<unsigned>(config->log_level);
+        c.logConfig.msgLogging = config->sip_trace ? 1 : 0;
+        c.logConfig.decor = PJ_LOG_HAS_SENDER;
+        c.logConfig.writer = new PhoneLog(*phone); // pjsua2 deletes it with the endpoint
+        c.medConfig.clockRate = 48000;
+        c.medConfig.channelCount = 1;
+        c.medConfig.audioFramePtime = 20;
+        c.medConfig.quality = 6;
+        c.medConfig.noVad = true;
+        c.medConfig.ecTailLen = 0;
+        c.medConfig.threadCnt = 1;
+        c.medConfig.confThreads = 0;
+        c.medConfig.maxMediaPorts = 64;
+        // Opening and closing the device is ours: ld_sound_open, ld_sound_close.
+        c.medConfig.sndAutoCloseTime = -1;
+        try {
+            ep.libInit(c);
+            ep.libStart();
+            pjsua_set_no_snd_dev();
+        } catch (...) {
+            try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
+            throw;
+        }
+        phone->rtp_first = config->rtp_first;
+        phone->rtp_last = config->rtp_last;
+        made = phone.release();
+        return true;
+    });
+    return done ? reinterpret_cast<ld_phone *>(made) : nullptr;
+}
+
+void ld_destroy(ld_phone *phone) {
+    if (!phone) return;
+    Phone *p = reinterpret_cast<Phone *>(phone);
+    quietly([&] { p->endpoint.hangupAllCalls(); });
+    // Objects first: their destructors still need the library. pjsua_acc_del unregisters; libDestroy waits for the answers.
+    quietly([&] {
+        std::map<uint64_t, std::unique_ptr<PhoneCall>> calls;
+        {
+            std::lock_guard<std::mutex> lock(p->mutex);
+            calls.swap(p->calls);
+        }
+        calls.clear();
+    });
+    quietly([&] {
+        for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });
+    });
+    quietly([&] { p->endpoint.libDestroy(); });
+    quietly([&] { p->accounts.clear(); });
+    quietly([&] { delete p; });
+}
+
+void ld_refuse_calls(ld_phone *phone, int32_t code) { self(phone).refuse = code; }
+
+void ld_rtp_ports(ld_phone *phone, uint16_t first, uint16_t last) {
+    self(phone).rtp_first = first;
+    self(phone).rtp_last = last;
+}
+
+bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error *error) {
+    return guarded(error, [&] {
+        Endpoint &ep = self(phone).endpoint;
+        ep.codecSetPriority("", 0); // "" matches every codec
+        for (uint32_t i = 0; i < count; i++) {
+            // A codec that this build does not have is left out rather than refused: the others still make calls.
+            quietly([&] { ep.codecSetPriority(ids[i], static_cast<pj_uint8_t>(250 - i)); });
+        }
+        return true;
+    });
+}
+
+bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error *error) {
+    return guarded(error, [&] {
+        Phone &p = self(phone);
+        AccountConfig c;
+        c.idUri = a->id;
+        c.regConfig.registrarUri = a->registrar;
+        c.regConfig.registerOnAdd = false;
+        c.regConfig.timeoutSec = a->expires_s;
+        // Trying again is ours: with jitter, back-off and a state that says when.
+        c.regConfig.retryIntervalSec = 0;
+        c.regConfig.firstRetryIntervalSec = 0;
+        c.regConfig.delayBeforeRefreshSec = a->expires_s > 20 ? 8 : 3;
+        c.regConfig.unregWaitMsec = 1000;
+        c.sipConfig.authCreds.push_back(AuthCredInfo("digest", "*", a->auth_user, 0, a->password));
+        if (a->route && *a->route) c.sipConfig.proxies.push_back(a->route);
+        c.sipConfig.transportId = p.transport(a->transport, a->ca_file ? a->ca_file : "");
+        c.callConfig.timerUse = PJSUA_SIP_TIMER_OPTIONAL;
+        c.mediaConfig.transportConfig.port = p.rtp_first;
+        c.mediaConfig.transportConfig.portRange = static_cast<unsigned>(p.rtp_last - p.rtp_first);
+        c.mediaConfig.srtpUse = a->srtp == LD_SRTP_OFF ? PJMEDIA_SRTP_DISABLED : PJMEDIA_SRTP_MANDATORY;
+        c.mediaConfig.srtpSecureSignaling = a->srtp == LD_SRTP_SDES ? 1 : 0;
+        if (a->srtp == LD_SRTP_SDES) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_SDES};
+        if (a->srtp == LD_SRTP_DTLS) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_DTLS_SRTP};
+        auto account = std::make_unique<PhoneAccount>(p);
+        account->create(c);
+        *id = account->getId();
+        std::lock_guard<std::mutex> lock(p.mutex);
+        p.accounts[*id] = std::move(account);
+        return true;
+    });
+}
+
+bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneAccount *a = self(phone).account(id, error);
+        if (!a) return false;
+        a->setRegistration(on);
+        return true;
+    });
+}
+
+bool ld_account_remove(ld_phone *phone, int32_t id, ld_error *error) {
+    return guarded(error, [&] {
+        Phone &p = self(phone);
+        std::unique_ptr<PhoneAccount> gone;
+        {
+            std::lock_guard<std::mutex> lock(p.mutex);
+            auto it = p.accounts.find(id);
+            if (it == p.accounts.end()) {
+                fail(error, PJ_ENOTFOUND, "no such account");
+                return false;
+            }
+            gone = std::move(it->second);
+            p.accounts.erase(it);
+        }
+        // ~Account → pjsua_acc_del, which unregisters.
+        gone.reset();
+        return true;
+    });
+}
+
+bool ld_call_make(ld_phone *phone, int32_t account, const char *uri, const char *const *headers, uint32_t count,
+                  uint64_t *key, char sip_call_id[LD_CALL_ID], ld_error *error) {
+    return guarded(error, [&] {
+        Phone &p = self(phone);
+        PhoneAccount *a = p.account(account, error);
+        if (!a) return false;
+        *key = p.next_call++;
+        auto owned = std::make_unique<PhoneCall>(p, *a, *key);
+        PhoneCall *call = owned.get();
+        {
+            // Parked before makeCall: its callbacks fire before it returns.
+            std::lock_guard<std::mutex> lock(p.mutex);
+            p.calls[*key] = std::move(owned);
+        }
+        CallOpParam op = audio_only();
+        for (uint32_t i = 0; i < count; i++) {
+            SipHeader h;
+            h.hName = headers[2 * i];
+            h.hValue = headers[2 * i + 1];
+            op.txOption.headers.push_back(h);
+        }
+        try {
+            call->makeCall(uri, op);
+            copy_text(sip_call_id, LD_CALL_ID, call->getInfo().callIdString);
+        } catch (...) {
+            if (call->getId() == PJSUA_INVALID_ID) {
+                std::lock_guard<std::mutex> lock(p.mutex);
+                p.calls.erase(*key);
+            }
+            throw;
+        }
+        return true;
+    });
+}
+
+bool ld_call_answer(ld_phone *phone, uint64_t call, int32_t code, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = self(phone).call(call, error);
+        if (!c) return false;
+        CallOpParam op = audio_only();
+        op.statusCode = static_cast<pjsip_status_code>(code);
+        c->answer(op);
+        return true;
+    });
+}
+
+bool ld_call_hangup(ld_phone *phone, uint64_t call, int32_t code, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = self(phone).call(call, error);
+        if (!c) return false;
+        CallOpParam op;
+        op.statusCode = static_cast<pjsip_status_code>(code);
+        c->hangup(op);
+        return true;
+    });
+}
+
+bool ld_call_hold(ld_phone *phone, uint64_t call, ld_error *error) {
+    return with_call(phone, call, error, [](PhoneCall &c, ld_error *) {
+        c.setHold(audio_only());
+        return true;
+    });
+}
+
+bool ld_call_unhold(ld_phone *phone, uint64_t call, ld_error *error) {
+    return with_call(phone, call, error, [](PhoneCall &c, ld_error *) {
+        CallOpParam op = audio_only();
+        op.opt.flag |= PJSUA_CALL_UNHOLD;
+        c.reinvite(op);
+        return true;
+    });
+}
+
+bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = self(phone).call(call, error);
+        if (!c) return false;
+        CallSendDtmfParam p;
+        p.method = PJSUA_DTMF_METHOD_RFC2833;
+        p.digits = digits;
+        c->sendDtmf(p);
+        return true;
+    });
+}
+
+bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = self(phone).call(call, error);
+        if (!c) return false;
+        pjsua_conf_port_id port = c->getId() == PJSUA_INVALID_ID ? PJSUA_INVALID_ID : pjsua_call_get_conf_port(c->getId());
+        if (port == PJSUA_INVALID_ID) {
+            fail(error, PJ_EINVALIDOP, "the call has no sound stream");
+            return false;
+        }
+        if (!ok(pjsua_conf_connect(port, 0), error)) return false;
+        pj_status_t status = microphone ? pjsua_conf_connect(0, port) : pjsua_conf_disconnect(0, port);
+        // Disconnecting what was not connected is what was wished for.
+        return microphone ? ok(status, error) : true;
+    });
+}
+
+bool ld_call_probe(ld_phone *phone, uint64_t call, ld_error *error) {
+    return with_call(phone, call, error, [](PhoneCall &c, ld_error *) {
+        CallSendRequestParam p;
+        p.method = "OPTIONS";
+        c.sendRequest(p);
+        return true;
+    });
+}
+
+bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats) {
+    return guarded(nullptr, [&] {
+        PhoneCall *c = self(phone).call(call, nullptr);
+        if (!c || c->getId() == PJSUA_INVALID_ID) return false;
+        pjsua_call_id id = c->getId();
+        pjsua_stream_info info;
+        pjsua_stream_stat stat;
+        if (pjsua_call_get_stream_info(id, 0, &info) != PJ_SUCCESS || info.type != PJMEDIA_TYPE_AUDIO) return false;
+        if (pjsua_call_get_stream_stat(id, 0, &stat) != PJ_SUCCESS) return false;
+        memset(stats, 0, sizeof *stats);
+        copy_text(stats->codec, sizeof stats->codec, of(info.info.aud.fmt.encoding_name));
+        stats->clock_rate = info.info.aud.fmt.clock_rate;
+        stats->rx_packets = stat.rtcp.rx.pkt;
+        stats->tx_packets = stat.rtcp.tx.pkt;
+        stats->rx_lost = stat.rtcp.rx.loss;
+        stats->rx_discarded = stat.rtcp.rx.discard;
+        stats->tx_lost = stat.rtcp.tx.loss;
+        stats->rx_jitter_us = static_cast<uint32_t>(stat.rtcp.rx.jitter.mean);
+        stats->rtt_us = static_cast<uint32_t>(stat.rtcp.rtt.last);
+        stats->buffer_delay_ms = stat.jbuf.avg_delay;
+        pjmedia_transport_info tp;
+        pjmedia_transport_info_init(&tp);
+        if (pjsua_call_get_med_transport_info(id, 0, &tp) == PJ_SUCCESS)
+            for (unsigned i = 0; i < tp.specific_info_cnt; i++)
+                if (tp.spc_info[i].type == PJMEDIA_TRANSPORT_TYPE_SRTP)
+                    stats->encrypted = reinterpret_cast<pjmedia_srtp_info *>(tp.spc_info[i].buffer)->active;
+        return true;
+    });
+}
+
+void ld_call_free(ld_phone *phone, uint64_t call) {
+    std::unique_ptr<PhoneCall> gone;
+    {
+        Phone &p = self(phone);
+        std::lock_guard<std::mutex> lock(p.mutex);
+        auto it = p.calls.find(call);
+        if (it == p.calls.end()) return;
+        gone = std::move(it->second);
+        p.calls.erase(it);
+    }
+    quietly([&] { gone.reset(); });
+}
+
+uint32_t ld_devices(ld_phone *, bool refresh, ld_device *devices, uint32_t capacity) {
+    uint32_t n = 0;
+    quietly([&] {
+        if (refresh) pjmedia_aud_dev_refresh();
+        unsigned count = pjmedia_aud_dev_count();
+        for (unsigned i = 0; i < count; i++) {
+            pjmedia_aud_dev_info info;
+            if (pjmedia_aud_dev_get_info(static_cast<pjmedia_aud_dev_index>(i), &info) != PJ_SUCCESS) continue;
+            if (strcmp(info.driver, "Null") == 0 || strncmp(info.name, "Null Audio", 10) == 0) continue;
+            if (n < capacity) {
+                ld_device &d = devices[n];
+                d.index = static_cast<int32_t>(i);
+                d.capture = info.input_count > 0;
+                d.playback = info.output_count > 0;
+                copy_text(d.name, sizeof d.name, info.name);
+                copy_text(d.driver, sizeof d.driver, info.driver);
+            }
+            n++;
+        }
+    });
+    return n;
+}
+
+bool ld_sound_open(ld_phone *, int32_t capture, int32_t playback, bool echo, ld_error *error) {
+    return guarded(error, [&] {
+        // 4 is WebRTC AEC3, the only one that opens at 48 kHz.
+        pjsua_set_ec(echo ? 200 : 0, echo ? 4 : 0);
+        return ok(pjsua_set_snd_dev(capture, playback), error);
+    });
+}
+
+bool ld_sound_null(ld_phone *, ld_error *error) {
+    return guarded(error, [&] { return ok(pjsua_set_null_snd_dev(), error); });
+}
+
+void ld_sound_close(ld_phone *) {
+    quietly([&] { pjsua_set_no_snd_dev(); });
+}
+
+} // extern "C"

@@ -1,0 +1,156 @@
+/* The C border between Linedesk and pjsua2.
+ *
+ * Rules that hold for every function here:
+ *  - No C++ exception leaves it: failure is `false`, with the reason in `ld_error`.
+ *  - All functions but ld_destroy's own join run on one thread, the one that called ld_create; it is known to pjlib.
+ *  - Strings are UTF-8, NUL-terminated, and are copied before the function returns. Strings in an event live only until
+ *    the callback returns.
+ *  - Callbacks come on pjlib's threads, and synchronously on the calling thread inside ld_call_make, ld_call_hangup and
+ *    others: a callback copies, posts, and returns. It must not call back into this header.
+ */
+#ifndef LINEDESK_SHIM_H
+#define LINEDESK_SHIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ld_phone ld_phone;
+
+#define LD_TEXT 256
+#define LD_CALL_ID 160
+
+/* What pjlib said. status is a pj_status_t; os_error is errno (or the Windows code) where it was the system's. */
+typedef struct ld_error {
+    int32_t status;
+    int32_t os_error;
+    char message[LD_TEXT];
+} ld_error;
+
+enum ld_transport { LD_UDP = 0, LD_TCP = 1, LD_TLS = 2 };
+enum ld_srtp { LD_SRTP_OFF = 0, LD_SRTP_SDES = 1, LD_SRTP_DTLS = 2 };
+
+enum ld_event_kind {
+    LD_EVENT_REGISTRATION = 1, /* account, code, expires_s; text: reason, text2: our Contact in the answer, "" when absent,
+                                  text3: what TLS complained about */
+    LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name. 180 is already sent */
+    LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase */
+    LD_EVENT_CALL_MEDIA = 4,   /* call, state = ld_media */
+    LD_EVENT_PROBE = 5,        /* call, code: the answer to ld_call_probe */
+    LD_EVENT_REFUSED = 6       /* account, code: an INVITE was answered with code without asking anybody */
+};
+
+/* As pjsip_inv_state. */
+enum ld_call_state {
+    LD_CALL_NULL = 0, LD_CALL_CALLING = 1, LD_CALL_INCOMING = 2, LD_CALL_EARLY = 3,
+    LD_CALL_CONNECTING = 4, LD_CALL_CONFIRMED = 5, LD_CALL_DISCONNECTED = 6
+};
+
+/* As pjsua_call_media_status. */
+enum ld_media { LD_MEDIA_NONE = 0, LD_MEDIA_ACTIVE = 1, LD_MEDIA_LOCAL_HOLD = 2, LD_MEDIA_REMOTE_HOLD = 3, LD_MEDIA_ERROR = 4 };
+
+typedef struct ld_event {
+    int32_t kind;
+    int32_t account;
+    uint64_t call;
+    int32_t state;
+    int32_t code;
+    uint32_t expires_s;
+    const char *text;
+    const char *text2;
+    const char *text3;
+} ld_event;
+
+typedef struct ld_config {
+    const char *user_agent;
+    const char *ca_file;      /* PEM bundle of the system, "" for none */
+    uint16_t sip_port;        /* 0: any */
+    uint16_t rtp_first, rtp_last;
+    int32_t log_level;        /* 0–5 of pjlib */
+    bool sip_trace;           /* whole messages go to on_log; the receiver masks digests */
+    uint32_t max_calls;       /* a further INVITE is answered 486 */
+    void *context;            /* handed back in the callbacks; must outlive the phone */
+    void (*on_event)(void *context, const ld_event *event);
+    void (*on_log)(void *context, int32_t level, const char *text, uint32_t length);
+} ld_config;
+
+typedef struct ld_account {
+    const char *id;           /* "Name" <sip:user@domain> */
+    const char *registrar;    /* sip:domain */
+    const char *route;        /* sip:server:port;transport=…;lr */
+    const char *auth_user;
+    const char *password;
+    const char *ca_file;      /* besides the system's; "" for none */
+    uint32_t expires_s;
+    int32_t transport;        /* ld_transport */
+    int32_t srtp;             /* ld_srtp */
+} ld_account;
+
+typedef struct ld_device {
+    int32_t index;
+    bool capture, playback;
+    char name[128];
+    char driver[32];
+} ld_device;
+
+typedef struct ld_stats {
+    bool encrypted;
+    char codec[32];
+    uint32_t clock_rate;
+    uint32_t rx_packets, tx_packets;
+    uint32_t rx_lost, rx_discarded, tx_lost;
+    uint32_t rx_jitter_us;    /* mean */
+    uint32_t rtt_us;          /* last; 0: not known */
+    uint32_t buffer_delay_ms; /* mean of the jitter buffer */
+} ld_stats;
+
+/* Starts pjlib and pjsua2; one phone in a process. */
+ld_phone *ld_create(const ld_config *config, ld_error *error);
+/* Ends all: calls, registrations (waits shortly for their answer), threads. No callback comes after it. */
+void ld_destroy(ld_phone *phone);
+const char *ld_version(void);
+
+/* What to answer an INVITE with at once; 0: let it ring. */
+void ld_refuse_calls(ld_phone *phone, int32_t code);
+void ld_rtp_ports(ld_phone *phone, uint16_t first, uint16_t last);
+/* Codec ids ("opus/48000") in order of preference; all others are off. */
+bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error *error);
+
+/* An account is made without registering. */
+bool ld_account_add(ld_phone *phone, const ld_account *account, int32_t *id, ld_error *error);
+bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error);
+bool ld_account_remove(ld_phone *phone, int32_t id, ld_error *error);
+
+/* headers: pairs name, value; count is the number of pairs. */
+bool ld_call_make(ld_phone *phone, int32_t account, const char *uri, const char *const *headers, uint32_t count,
+                  uint64_t *call, char sip_call_id[LD_CALL_ID], ld_error *error);
+bool ld_call_answer(ld_phone *phone, uint64_t call, int32_t code, ld_error *error);
+bool ld_call_hangup(ld_phone *phone, uint64_t call, int32_t code, ld_error *error);
+bool ld_call_hold(ld_phone *phone, uint64_t call, ld_error *error);
+bool ld_call_unhold(ld_phone *phone, uint64_t call, ld_error *error);
+bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *error);
+/* Joins the call's stream with the sound device; microphone false: only what we hear. */
+bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *error);
+/* In-dialog OPTIONS: is anybody still there? Answered by LD_EVENT_PROBE. */
+bool ld_call_probe(ld_phone *phone, uint64_t call, ld_error *error);
+/* false without an error when no stream runs. */
+bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats);
+/* Forgets a call some time after LD_CALL_DISCONNECTED. */
+void ld_call_free(ld_phone *phone, uint64_t call);
+
+/* Fills at most capacity devices, returns how many there are. refresh: look again (not while sound is open). */
+uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t capacity);
+/* Index of a device, -1 / -2 for the system's choice. echo: canceller on. */
+bool ld_sound_open(ld_phone *phone, int32_t capture, int32_t playback, bool echo, ld_error *error);
+/* Clock without a device: calls carry silence. */
+bool ld_sound_null(ld_phone *phone, ld_error *error);
+/* Lets go of the device: the microphone is never held idle. */
+void ld_sound_close(ld_phone *phone);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
