@@ -1,1 +1,24 @@
+//! Asterisk Manager Interface.
+//!
+//! [`codec`], [`frame`], [`action`] and [`event`] do no I/O and read no clock. [`client`] and [`link`] are tokio over them.
+//! Works with the dialects of Asterisk 12 and newer; what is not known is kept raw ([`Event::Other`]).
 
+pub mod action;
+pub mod client;
+pub mod codec;
+mod error;
+pub mod event;
+pub mod frame;
+mod keepalive;
+pub mod link;
+mod secret;
+mod stream;
+
+pub use action::{Action, InvalidField};
+pub use client::{Client, ConnectOptions, Events, Incoming, ListId, Tls};
+pub use codec::{Frame, ParseError, Parser};
+pub use error::AmiError;
+pub use event::{ChannelInfo, Event, MemberInfo};
+pub use frame::Message;
+pub use link::{Link, LinkEvent};
+pub use secret::Secret;

@@ -1,0 +1,458 @@
+//! One connection to a manager interface.
+//!
+//! Asterisk cuts off a client that does not read within 100 ms (`writetimeout`). So a task of its own reads and parses, and
+//! events wait in a queue without back-pressure. The queue is counted: at [`MAX_QUEUED_EVENTS`] the connection is given up,
+//! because a reader that far behind shows a past that nobody wants; after the reconnect a snapshot sets things right.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{Notify, mpsc, oneshot};
+use zeroize::Zeroizing;
+
+use crate::stream::Stream;
+use crate::{Action, AmiError, Event, Frame, Message, Parser, Secret, keepalive};
+
+/// Events that may wait for the reader (about 100 MB); a PBX with 300 calls makes a few thousand a second.
+pub const MAX_QUEUED_EVENTS: usize = 200_000;
+
+/// TLS to the PBX.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Trust and versions.
+    pub config: Arc<rustls::ClientConfig>,
+    /// Name in the certificate when it is not the host.
+    pub server_name: Option<String>,
+}
+
+/// Where and as whom.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// TLS.
+    pub tls: Option<Tls>,
+    /// Manager user.
+    pub username: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// Classes of events to receive (`Events` of Login), e.g. `system,call,agent`. `dialplan` is 70 % of all events.
+    pub events: String,
+    /// For the connection with banner and login, and for each action.
+    pub timeout: Duration,
+    /// Time between pings.
+    pub ping: Duration,
+}
+
+impl ConnectOptions {
+    /// With the defaults: no TLS, all events, 5 s.
+    #[must_use]
+    pub fn new(host: impl Into<String>, port: u16, username: impl Into<String>, secret: Secret) -> Self {
+        let five = Duration::from_secs(5);
+        let (host, username) = (host.into(), username.into());
+        Self { host, port, tls: None, username, secret, events: "on".to_owned(), timeout: five, ping: five }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// A logged-in connection; cheap to clone. It ends when the last clone is dropped or [`Client::close`] is called.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    out: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
+    timeout: Duration,
+    version: String,
+}
+
+/// What the reader task and the callers share.
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<HashMap<String, Waiting>>,
+    next_id: AtomicU64,
+    queued: AtomicUsize,
+    why_closed: OnceLock<AmiError>,
+    closing: Notify,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    done: Done,
+    /// Name of the event that ends the list.
+    until: Option<&'static str>,
+    answer: Option<Message>,
+    list: Vec<Event>,
+}
+
+#[derive(Debug)]
+enum Done {
+    Caller(oneshot::Sender<(Message, Vec<Event>)>),
+    Stream { list: ListId, action: &'static str },
+}
+
+/// A list that was asked for with [`Client::list_in_order`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListId(u64);
+
+/// What comes from the PBX by itself, in order.
+#[derive(Debug)]
+pub enum Incoming {
+    /// An event.
+    Event(Event),
+    /// A list, at its place among the events: what came before it is older than the list, what follows is newer.
+    List {
+        /// Which.
+        id: ListId,
+        /// Its events, with the completing one last.
+        outcome: Result<Vec<Event>, AmiError>,
+    },
+}
+
+/// Events of a connection, in order.
+#[derive(Debug)]
+pub struct Events {
+    from: mpsc::UnboundedReceiver<Incoming>,
+    shared: Arc<Shared>,
+}
+
+impl Events {
+    /// The next one; `None` when the connection is over.
+    pub async fn recv(&mut self) -> Option<Incoming> {
+        let event = self.from.recv().await?;
+        self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        Some(event)
+    }
+
+    /// Events waiting now.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.shared.queued.load(Ordering::Relaxed)
+    }
+
+    /// Why the connection ended.
+    #[must_use]
+    pub fn why_closed(&self) -> AmiError {
+        self.shared.why_closed()
+    }
+}
+
+impl Client {
+    /// Connects and logs in: by challenge (MD5) where the PBX offers it, else with the plain secret.
+    ///
+    /// # Errors
+    /// Not reachable, not a manager, refused, or no answer in time.
+    pub async fn connect(options: &ConnectOptions) -> Result<(Self, Events), AmiError> {
+        let seconds = options.timeout.as_secs();
+        let opening = async {
+            let mut stream = Stream::connect(options).await?;
+            let mut parser = Parser::new();
+            let version = banner(&mut stream, &mut parser, &options.address()).await?;
+            Ok::<_, AmiError>((stream, parser, version))
+        };
+        let (stream, parser, version) = tokio::time::timeout(options.timeout, opening)
+            .await
+            .map_err(|_| AmiError::Timeout { what: format!("the connection to {}", options.address()), seconds })??;
+        let shared = Arc::new(Shared::default());
+        let (event_sink, from) = mpsc::unbounded_channel();
+        let (out, queue) = mpsc::unbounded_channel();
+        let (read_half, write_half) = tokio::io::split(stream);
+        tokio::spawn(read(read_half, parser, Arc::clone(&shared), event_sink));
+        tokio::spawn(write(write_half, queue, Arc::clone(&shared)));
+        let inner = Arc::new(Inner { shared: Arc::clone(&shared), out, timeout: options.timeout, version });
+        let client = Self { inner };
+        client.login(options).await?;
+        tokio::spawn(keepalive::run(Arc::downgrade(&client.inner), options.ping));
+        Ok((client, Events { from, shared }))
+    }
+
+    async fn login(&self, options: &ConnectOptions) -> Result<(), AmiError> {
+        let login = Action::new("Login").with("Username", &options.username)?.with("Events", &options.events)?;
+        let challenge = match self.action(Action::new("Challenge").with("AuthType", "MD5")?).await {
+            Ok(answer) => answer.said("Challenge").map(str::to_owned),
+            Err(AmiError::Refused { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let login = match challenge {
+            Some(challenge) => {
+                let digest = Md5::new().chain_update(challenge).chain_update(options.secret.expose()).finalize();
+                let mut key = String::new();
+                for byte in digest {
+                    // Writing into a String cannot fail.
+                    let _ = write!(key, "{byte:02x}");
+                }
+                login.with("AuthType", "MD5")?.with_secret("Key", Secret::new(key))?
+            }
+            None => login.with_secret("Secret", options.secret.clone())?,
+        };
+        self.action(login).await.map(drop).map_err(|error| match error {
+            AmiError::Refused { why, .. } => AmiError::AuthRefused { username: options.username.clone(), why },
+            // Asterisk hangs up on a user that is not permitted from this address, with or without a word.
+            AmiError::Closed { why } => AmiError::AuthRefused { username: options.username.clone(), why },
+            other => other,
+        })
+    }
+
+    /// Asks for a list that comes among the events ([`Incoming::List`]), so that a snapshot and the changes around it cannot
+    /// be taken in the wrong order.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub fn list_in_order(&self, action: Action, complete: &'static str) -> Result<ListId, AmiError> {
+        let shared = &self.inner.shared;
+        let number = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let (key, list) = (format!("ld-{number}"), ListId(number));
+        let done = Done::Stream { list, action: action.name() };
+        shared.waiting().insert(key.clone(), Waiting { done, until: Some(complete), answer: None, list: Vec::new() });
+        if shared.why_closed.get().is_some() || self.inner.out.send(Zeroizing::new(action.encode(&key))).is_err() {
+            return Err(shared.why_closed());
+        }
+        Ok(list)
+    }
+
+    /// Version of the manager interface.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// Sends an action and waits for its answer.
+    ///
+    /// # Errors
+    /// Refused by Asterisk, no answer in time, or the connection is over.
+    pub async fn action(&self, action: Action) -> Result<Message, AmiError> {
+        let timeout = self.inner.timeout;
+        self.inner.exchange(action, None, timeout).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends an action that is answered by a list, and waits for its last event, `complete`.
+    ///
+    /// # Errors
+    /// As [`Client::action`].
+    pub async fn list(&self, action: Action, complete: &'static str) -> Result<Vec<Event>, AmiError> {
+        let timeout = self.inner.timeout * 2;
+        self.inner.exchange(action, Some(complete), timeout).await.map(|(_, list)| list)
+    }
+
+    /// Resolves when the connection is over; does not keep it alive.
+    pub fn watch_close(&self) -> impl Future<Output = AmiError> + Send + 'static {
+        let shared = Arc::clone(&self.inner.shared);
+        async move {
+            shared.closed().await;
+            shared.why_closed()
+        }
+    }
+
+    /// Ends the connection.
+    pub fn close(&self) {
+        self.inner.close(AmiError::Closed { why: "closed here".to_owned() });
+    }
+}
+
+impl Inner {
+    pub(crate) async fn exchange(
+        &self,
+        action: Action,
+        until: Option<&'static str>,
+        timeout: Duration,
+    ) -> Result<(Message, Vec<Event>), AmiError> {
+        let id = format!("ld-{}", self.shared.next_id.fetch_add(1, Ordering::Relaxed));
+        let (done, answered) = oneshot::channel();
+        self.shared
+            .waiting()
+            .insert(id.clone(), Waiting { done: Done::Caller(done), until, answer: None, list: Vec::new() });
+        // The entry goes also when this future is dropped half way.
+        let _entry = Entry { shared: &self.shared, id: &id };
+        if self.shared.why_closed.get().is_some() || self.out.send(Zeroizing::new(action.encode(&id))).is_err() {
+            return Err(self.shared.why_closed());
+        }
+        let (answer, list) = match tokio::time::timeout(timeout, answered).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => return Err(self.shared.why_closed()),
+            Err(_) => return Err(AmiError::Timeout { what: action.name().to_owned(), seconds: timeout.as_secs() }),
+        };
+        judge(&answer, action.name())?;
+        Ok((answer, list))
+    }
+
+    pub(crate) fn close(&self, why: AmiError) {
+        self.shared.close(why);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.close(AmiError::Closed { why: "nobody needs it any more".to_owned() });
+    }
+}
+
+fn judge(answer: &Message, action: &str) -> Result<(), AmiError> {
+    if answer.is_success() {
+        return Ok(());
+    }
+    let why = answer.said("Message").unwrap_or("no reason given").trim().to_owned();
+    Err(AmiError::Refused { action: action.to_owned(), why })
+}
+
+struct Entry<'s> {
+    shared: &'s Shared,
+    id: &'s str,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting().remove(self.id);
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self, why: AmiError) {
+        // The first reason is the cause, later ones are its consequences.
+        let _ = self.why_closed.set(why);
+        self.waiting().clear();
+        // Two tasks wait, each for its own permit; a task that looks later sees `why_closed`.
+        self.closing.notify_waiters();
+    }
+
+    fn why_closed(&self) -> AmiError {
+        self.why_closed.get().cloned().unwrap_or_else(|| AmiError::Closed { why: "it was closed".to_owned() })
+    }
+
+    async fn closed(&self) {
+        let notified = self.closing.notified();
+        if self.why_closed.get().is_none() {
+            notified.await;
+        }
+    }
+
+    /// Gives an answer to whoever waits for it; what belongs among the events comes back.
+    fn route(&self, message: Message) -> Option<Incoming> {
+        let Some(id) = message.action_id().map(str::to_owned) else {
+            return message.event().is_some().then(|| Incoming::Event(Event::read(message)));
+        };
+        let mut waiting = self.waiting();
+        let Some(entry) = waiting.get_mut(&id) else {
+            // Too late, or of an event list that was given up: it must not look like an event of its own.
+            return None;
+        };
+        let complete = if message.event().is_none() {
+            let list_follows = message.is_success() && entry.until.is_some();
+            entry.answer = Some(message);
+            !list_follows
+        } else {
+            let last = entry.until.is_some_and(|until| message.event() == Some(until));
+            entry.list.push(Event::read(message));
+            last
+        };
+        if complete
+            && let Some(Waiting { done, answer, list, .. }) = waiting.remove(&id)
+            && let Some(answer) = answer
+        {
+            match done {
+                // Whoever asked may have given up just now.
+                Done::Caller(caller) => drop(caller.send((answer, list))),
+                Done::Stream { list: id, action } => {
+                    return Some(Incoming::List { id, outcome: judge(&answer, action).map(|()| list) });
+                }
+            }
+        }
+        None
+    }
+}
+
+async fn banner(stream: &mut Stream, parser: &mut Parser, address: &str) -> Result<String, AmiError> {
+    let mut bytes = [0_u8; 512];
+    let not_ami = |why: String| AmiError::NotAmi { address: address.to_owned(), why };
+    loop {
+        match parser.next_frame().map_err(|error| not_ami(error.to_string()))? {
+            Some(Frame::Banner(version)) => return Ok(version),
+            Some(Frame::Message(_)) | None => {}
+        }
+        match stream.read(&mut bytes).await {
+            Ok(0) => return Err(not_ami("it hung up without a word".to_owned())),
+            Ok(count) => parser.push(&bytes[..count]),
+            Err(error) => return Err(not_ami(error.to_string())),
+        }
+    }
+}
+
+async fn read(
+    mut half: ReadHalf<Stream>,
+    mut parser: Parser,
+    shared: Arc<Shared>,
+    events: mpsc::UnboundedSender<Incoming>,
+) {
+    let mut bytes = vec![0_u8; 64 * 1024];
+    let why = loop {
+        match drain(&mut parser, &shared, &events) {
+            Ok(()) => {}
+            Err(error) => break error,
+        }
+        let read = tokio::select! {
+            read = half.read(&mut bytes) => read,
+            () = shared.closed() => break shared.why_closed(),
+        };
+        match read {
+            Ok(0) => break AmiError::Closed { why: "Asterisk closed it".to_owned() },
+            Ok(count) => parser.push(&bytes[..count]),
+            Err(error) => break AmiError::Closed { why: error.to_string() },
+        }
+    };
+    shared.close(why);
+}
+
+fn drain(parser: &mut Parser, shared: &Shared, events: &mpsc::UnboundedSender<Incoming>) -> Result<(), AmiError> {
+    while let Some(frame) = parser.next_frame()? {
+        let Frame::Message(message) = frame else { continue };
+        let Some(event) = shared.route(message) else { continue };
+        if shared.queued.fetch_add(1, Ordering::Relaxed) >= MAX_QUEUED_EVENTS {
+            return Err(AmiError::Closed { why: format!("{MAX_QUEUED_EVENTS} events were waiting to be read") });
+        }
+        // Who only sends actions may drop the events.
+        if events.send(event).is_err() {
+            shared.queued.store(0, Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    mut half: WriteHalf<Stream>,
+    mut queue: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>,
+    shared: Arc<Shared>,
+) {
+    loop {
+        let bytes = tokio::select! {
+            bytes = queue.recv() => bytes,
+            () = shared.closed() => None,
+        };
+        let Some(bytes) = bytes else { break };
+        let written = tokio::select! {
+            written = async { half.write_all(&bytes).await?; half.flush().await } => written,
+            () = shared.closed() => break,
+        };
+        if let Err(error) = written {
+            shared.close(AmiError::Closed { why: error.to_string() });
+            break;
+        }
+    }
+    // The other side may be gone already; there is nobody left to tell.
+    let _ = half.shutdown().await;
+}
