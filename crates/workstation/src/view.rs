@@ -37,7 +37,7 @@ pub struct View {
     #[ts(type = "number")]
     pub server_offset_ms: i64,
     /// Things that happened and that the operator should read, by number; newest has the highest.
-    #[ts(type = "Record<string, Notice>")]
+    #[ts(as = "std::collections::HashMap<String, Notice>")]
     pub notices: BTreeMap<u64, Notice>,
 }
 
@@ -239,4 +239,45 @@ pub enum NoticeKind {
         /// Queue name; empty for all.
         queue: String,
     },
+}
+
+/// Notices kept; the oldest go first.
+const MAX_NOTICES: usize = 20;
+
+impl View {
+    /// Nobody is signed in.
+    #[must_use]
+    pub fn empty(server: String, username: String) -> Self {
+        let since_ms = crate::clock::now_ms();
+        Self {
+            session: SessionView::SignedOut { server, username, ended: None },
+            central: CentralLink { state: LinkState::Off, since_ms, problem: None },
+            softphone: SoftphoneProcess {
+                state: ProcessState::Off,
+                since_ms,
+                deaths: 0,
+                problem: String::new(),
+            },
+            phone: None,
+            me: None,
+            queues: None,
+            reasons: Vec::new(),
+            server_offset_ms: 0,
+            notices: BTreeMap::new(),
+        }
+    }
+
+    /// Something happened that the operator should read.
+    pub(crate) fn add_notice(&mut self, what: NoticeKind) {
+        let number = self.notices.last_key_value().map_or(1, |(number, _)| number + 1);
+        self.notices.insert(number, Notice { at_ms: crate::clock::now_ms(), what });
+        while self.notices.len() > MAX_NOTICES {
+            self.notices.pop_first();
+        }
+    }
+
+    /// The calls that are not over.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.phone.iter().flat_map(|phone| phone.calls.values())
+    }
 }

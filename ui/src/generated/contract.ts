@@ -763,6 +763,44 @@ reason?: ReasonId,
 chosen_at_ms: number, };
 
 /**
+ * Something the operator should read.
+ */
+export type Notice = { 
+/**
+ * When, ms since the Unix epoch by this machine's clock.
+ */
+at_ms: number, 
+/**
+ * What.
+ */
+what: NoticeKind, };
+
+/**
+ * What happened.
+ */
+export type NoticeKind = { "notice": "softphone-restarted", 
+/**
+ * How many calls it carried.
+ */
+calls: number, } | { "notice": "call-adopted" } | { "notice": "customer-returned", 
+/**
+ * Queue name.
+ */
+queue: string, } | { "notice": "call-ended", 
+/**
+ * The record.
+ */
+record: CallRecord, } | { "notice": "not-remembered", 
+/**
+ * The keyring's words.
+ */
+detail: string, } | { "notice": "changed-at-pbx", 
+/**
+ * Queue name; empty for all.
+ */
+queue: string, };
+
+/**
  * The answer to a request.
  */
 export type Outcome = { "ok": Reply } | { "error": CommandError };
@@ -1625,7 +1663,7 @@ server_offset_ms: number,
 /**
  * Things that happened and that the operator should read, by number; newest has the highest.
  */
-notices: Record<string, Notice>, };
+notices: { [key in string]: Notice }, };
 
 /**
  * One step of the view: whole, or what changed since the step before (RFC 7396). Numbers grow by one; whoever sees a
