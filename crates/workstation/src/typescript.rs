@@ -46,8 +46,13 @@ pub fn contract() -> String {
     let mut text = String::from(
         "// Generated from Rust by `cargo xtask codegen` (linedesk-headless typescript). Do not edit: it is checked current.\n",
     );
-    let _ = writeln!(text, "\n/** Every path of central begins with it. */\nexport const BASE = {:?};", central_api::BASE);
-    let _ = writeln!(text, "\n/** Version of the contract with central. */\nexport const PROTOCOL = {};", central_api::PROTOCOL);
+    let _ =
+        writeln!(text, "\n/** Every path of central begins with it. */\nexport const BASE = {:?};", central_api::BASE);
+    let _ = writeln!(
+        text,
+        "\n/** Version of the contract with central. */\nexport const PROTOCOL = {};",
+        central_api::PROTOCOL
+    );
     for (docs, declaration) in all.by_name.values() {
         text.push('\n');
         if let Some(docs) = docs {

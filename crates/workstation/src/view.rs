@@ -252,12 +252,7 @@ impl View {
         Self {
             session: SessionView::SignedOut { server, username, ended: None },
             central: CentralLink { state: LinkState::Off, since_ms, problem: None },
-            softphone: SoftphoneProcess {
-                state: ProcessState::Off,
-                since_ms,
-                deaths: 0,
-                problem: String::new(),
-            },
+            softphone: SoftphoneProcess { state: ProcessState::Off, since_ms, deaths: 0, problem: String::new() },
             phone: None,
             me: None,
             queues: None,

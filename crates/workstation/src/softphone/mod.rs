@@ -1,0 +1,11 @@
+//! The softphone process: started, found again, configured, watched, and started again when it dies.
+
+mod attach;
+mod breaker;
+mod child;
+mod link;
+mod profile;
+mod supervisor;
+
+pub(crate) use profile::configuration;
+pub(crate) use supervisor::{Order, PhoneEvent, Settings, Supervisor};
