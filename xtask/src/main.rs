@@ -21,7 +21,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Install what is missing: system and npm packages, pjproject, Asterisk for the lab, the WebDriver.
+    /// Install what is missing: system and npm packages, pjproject, Asterisk for the lab.
     Setup,
     /// Build all and open the workstation with a demo: central, a real Asterisk, queues, and customers who call on request.
     Run {

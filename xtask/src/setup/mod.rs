@@ -16,8 +16,6 @@ mod stamp;
 use packages::Probe;
 use stamp::Stamp;
 
-/// The WebDriver between a test and WebKit's own; a 3.0 alpha is the newest, so the version is named.
-const TAURI_DRIVER: &str = "2.1.0";
 /// The test runner, if the machine has none.
 const NEXTEST: &str = "0.9.143";
 
@@ -70,7 +68,6 @@ pub fn run() -> Result<SetUp> {
         reason
     });
     let tools = cache.join("tools");
-    cargo_tool(&tools, "tauri-driver", TAURI_DRIVER)?;
     if !is_there("cargo-nextest") {
         cargo_tool(&tools, "cargo-nextest", NEXTEST)?;
     }

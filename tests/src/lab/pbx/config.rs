@@ -1,0 +1,150 @@
+//! A complete configuration of a lab PBX, from the templates in tests/lab/asterisk/.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use super::PbxSettings;
+use crate::lab::sound::{self, Speech};
+
+/// Plain phones; 1011 takes SDES only, 1012 DTLS only.
+pub const OPERATORS: [(&str, &str); 8] = [
+    ("1001", ""),
+    ("1002", ""),
+    ("1003", ""),
+    ("1004", ""),
+    ("1005", ""),
+    ("1006", ""),
+    ("1011", "media_encryption = sdes"),
+    (
+        "1012",
+        "media_encryption = dtls\ndtls_auto_generate_cert = yes\ndtls_verify = no\ndtls_setup = actpass\nice_support = yes",
+    ),
+];
+
+/// SIP password of a phone.
+pub fn sip_password(number: &str) -> String {
+    format!("pw{number}")
+}
+
+/// Writes everything Asterisk reads under `base`.
+pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
+    for directory in ["etc", "var/keys", "spool/monitor", "run", "log", "cache", "moh", "data/sounds"] {
+        std::fs::create_dir_all(base.join(directory))?;
+    }
+    let modules = ["usr/lib/x86_64-linux-gnu/asterisk/modules", "usr/lib/asterisk/modules"]
+        .map(|path| root.join(path))
+        .into_iter()
+        .find(|path| path.is_dir())
+        .with_context(|| format!("{} has no Asterisk modules: `cargo xtask setup`", root.display()))?;
+    let share = root.join("usr/share/asterisk");
+    for (from, to) in [
+        (share.join("documentation"), "data/documentation"),
+        (share.join("rest-api"), "data/rest-api"),
+        (share.join("sounds/en_US_f_Allison"), "data/sounds/en"),
+    ] {
+        let link = base.join(to);
+        if !link.is_symlink() {
+            std::os::unix::fs::symlink(from, link)?;
+        }
+    }
+
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let fields = [
+        ("@ROOT@", text(root)),
+        ("@BASE@", text(base)),
+        ("@MODULES@", text(&modules)),
+        ("@SIP_ADDRESS@", settings.address.to_string()),
+        ("@SIP_PORT@", settings.sip.to_string()),
+        ("@TLS_PORT@", settings.tls.to_string()),
+        ("@AMI_PORT@", settings.ami.to_string()),
+        ("@RTP_FIRST@", settings.rtp.0.to_string()),
+        ("@RTP_LAST@", settings.rtp.1.to_string()),
+        ("@CUSTOMER_ADDRESS@", settings.customer_address.to_string()),
+        ("@CUSTOMER_PORT@", settings.customer_port.to_string()),
+        ("@OPERATORS@", operators()),
+    ];
+    for (name, template) in [
+        ("asterisk.conf", include_str!("../../../lab/asterisk/asterisk.conf")),
+        ("extensions.conf", include_str!("../../../lab/asterisk/extensions.conf")),
+        ("logger.conf", include_str!("../../../lab/asterisk/logger.conf")),
+        ("manager.conf", include_str!("../../../lab/asterisk/manager.conf")),
+        ("musiconhold.conf", include_str!("../../../lab/asterisk/musiconhold.conf")),
+        ("pjsip.conf", include_str!("../../../lab/asterisk/pjsip.conf")),
+        ("queues.conf", include_str!("../../../lab/asterisk/queues.conf")),
+        ("rtp.conf", include_str!("../../../lab/asterisk/rtp.conf")),
+    ] {
+        let filled = fields.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value));
+        std::fs::write(base.join("etc").join(name), filled)?;
+    }
+    std::fs::write(base.join("etc/modules.conf"), load_list(&modules))?;
+    // What has no template stays as the package has it.
+    for name in [
+        "cdr.conf",
+        "cel.conf",
+        "features.conf",
+        "indications.conf",
+        "codecs.conf",
+        "ccss.conf",
+        "acl.conf",
+        "udptl.conf",
+        "stasis.conf",
+        "pjproject.conf",
+        "confbridge.conf",
+        "res_parking.conf",
+    ] {
+        let from = root.join("etc/asterisk").join(name);
+        if from.is_file() {
+            std::fs::copy(&from, base.join("etc").join(name))?;
+        }
+    }
+    // Music on hold is a signal like speech, but never like a speech of a test.
+    let music = Speech::new(0, std::time::Duration::from_secs(20));
+    sound::write_wav(&base.join("moh/music.wav"), music.samples())?;
+    certificate(base, settings)
+}
+
+fn operators() -> String {
+    OPERATORS
+        .iter()
+        .map(|(number, extra)| {
+            include_str!("../../../lab/asterisk/operator.conf")
+                .replace("@NUMBER@", number)
+                .replace("@PASSWORD@", &sip_password(number))
+                .replace("@EXTRA@", extra)
+        })
+        .collect()
+}
+
+fn load_list(modules: &Path) -> String {
+    let mut list = String::from("[modules]\nautoload = no\n");
+    for line in include_str!("../../../lab/asterisk/modules.txt").lines().filter(|line| !line.starts_with('#')) {
+        for module in line.split_whitespace().filter(|module| modules.join(format!("{module}.so")).is_file()) {
+            list += &format!("load = {module}.so\n");
+        }
+    }
+    list
+}
+
+/// A certification authority of the lab's own and a certificate for `localhost` and the PBX's address.
+fn certificate(base: &Path, settings: &PbxSettings) -> Result<()> {
+    if base.join("etc/tls.crt").is_file() {
+        return Ok(());
+    }
+    let authority_key = KeyPair::generate()?;
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "Linedesk lab");
+    let authority_certificate = authority.self_signed(&authority_key)?;
+    let issuer = Issuer::new(authority, authority_key);
+
+    let key = KeyPair::generate()?;
+    let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), settings.address.to_string()])?;
+    leaf.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+    let certificate = leaf.signed_by(&key, &issuer)?;
+    std::fs::write(base.join("etc/ca.crt"), authority_certificate.pem())?;
+    std::fs::write(base.join("etc/tls.crt"), certificate.pem())?;
+    std::fs::write(base.join("etc/tls.key"), key.serialize_pem())?;
+    Ok(())
+}

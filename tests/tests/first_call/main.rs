@@ -1,0 +1,11 @@
+//! The first call: the whole line from the window to the PBX and back, everything in it real.
+//!
+//! `cargo xtask test --only first-call` runs these one at a time, each in a lab of its own.
+
+mod break_downs;
+mod line;
+mod next_status;
+mod pbx_changes;
+mod queue_call;
+mod refusals;
+mod seats;
