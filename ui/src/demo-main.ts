@@ -1,0 +1,31 @@
+import { DemoHost } from './host/demo';
+import { talking } from './host/demo-data';
+import { scenes } from './host/demo-scenes';
+import { start } from './start';
+
+// `demo.html?scene=ringing&language=ru&theme=dark`
+const wish = new URLSearchParams(location.search);
+const scene = scenes[wish.get('scene') ?? 'desk'];
+if (!scene) throw new Error(`no such scene; there are: ${Object.keys(scenes).join(', ')}`);
+
+const host = new DemoHost(scene());
+host.saved = {
+  language: wish.get('language') ?? 'en',
+  theme: wish.get('theme') === 'dark' ? 'dark' : 'light',
+  toldAboutTray: true,
+};
+Object.assign(window, { demo: host, scenes: Object.keys(scenes) });
+
+await start(host);
+
+// Some calls of this session that are over.
+if (host.state?.phone && wish.has('past')) {
+  const names = ['+74951234567', '+78126001010', '204', '+79215552010'];
+  names.forEach((number, at) => {
+    const id = 100 + at;
+    const past = talking(id, 95_000 * (at + 1), { remote_number: number, direction: at === 2 ? 'outgoing' : 'incoming' });
+    const { talk_ms: _talk, answered_at_ms: _answered, ...ringing } = past;
+    host.patch({ phone: { calls: { [id]: at === 1 ? { ...ringing, phase: 'ringing' } : past } } });
+    host.patch({ phone: { calls: { [id]: null } } });
+  });
+}

@@ -1,0 +1,125 @@
+import type { AudioDevice, Call, Command, View } from '../generated/contract';
+import { mergePatch } from '../state/merge-patch';
+import { quality } from './demo-data';
+import type { Host, HostEvents, HttpAnswer, PhoneAnswer, Preferences, SignInForm, ViewUpdate } from './host';
+
+/** What was asked of the host, for tests. */
+export type Asked = [what: string, ...details: unknown[]];
+
+/**
+ * A host in memory, for tests and screenshots only; it is not part of the program. It obeys at once, so that a page can
+ * be walked through without a server or a phone.
+ */
+export class DemoHost implements Host {
+  readonly kind = 'demo';
+  readonly asked: Asked[] = [];
+  saved: Preferences = { theme: 'system', toldAboutTray: true };
+  /** What the next sign-in, request and phone command answer; obeys when not set. */
+  answers: { signIn?: Awaited<ReturnType<Host['signIn']>>; request?: HttpAnswer | Error; phone?: PhoneAnswer } = {};
+
+  #listener: ((update: ViewUpdate) => void) | undefined;
+  #events: { [Name in keyof HostEvents]?: HostEvents[Name] } = {};
+  #number = 1;
+
+  constructor(public state: View | undefined) {}
+
+  async view(listener: (update: ViewUpdate) => void): Promise<void> {
+    this.#listener = listener;
+    if (this.state) listener({ number: this.#number, view: this.state });
+  }
+
+  /** Changes the view as the workstation would. */
+  patch(patch: unknown): void {
+    this.state = mergePatch(this.state, patch) as View;
+    this.#number += 1;
+    this.#listener?.({ number: this.#number, patch });
+  }
+
+  emit(name: keyof HostEvents): void {
+    this.#events[name]?.();
+  }
+
+  async signIn(form: SignInForm): Promise<Awaited<ReturnType<Host['signIn']>>> {
+    this.asked.push(['sign-in', form]);
+    return this.answers.signIn;
+  }
+
+  async signOut(): Promise<void> {
+    this.asked.push(['sign-out']);
+    this.patch({ session: { state: 'signed-out', server: 'https://linedesk.example.org', username: 'anna', me: null } });
+  }
+
+  async request(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
+    this.asked.push(['request', method, path, body]);
+    if (this.answers.request instanceof Error) throw this.answers.request;
+    if (this.answers.request) return this.answers.request;
+    const queue = /\/me\/queues\/(\d+)$/.exec(path)?.[1];
+    if (queue !== undefined) this.patch({ me: { memberships: { [queue]: body as object } } });
+    else if (path.endsWith('/me/status/next')) this.patch({ me: { next: null } });
+    else if (path.endsWith('/me/status')) this.#setStatus(body as { kind: string; reason?: number; when: string });
+    return { status: 202 };
+  }
+
+  #setStatus({ kind, reason, when }: { kind: string; reason?: number; when: string }): void {
+    const wish = { kind, reason: reason ?? null };
+    if (when === 'after-call') this.patch({ me: { next: { ...wish, chosen_at_ms: Date.now() } } });
+    else this.patch({ me: { status: { ...wish, since_ms: Date.now(), until_ms: null, by: { who: 'operator' } } } });
+  }
+
+  async phone(command: Command): Promise<PhoneAnswer> {
+    this.asked.push(['phone', command]);
+    if (this.answers.phone) return this.answers.phone;
+    if (command.do === 'devices') return { ok: { reply: 'devices', devices: this.#devices() } };
+    if ('call' in command) this.#change(command.call, command);
+    return { ok: { reply: 'done' } };
+  }
+
+  #change(id: number, command: Command): void {
+    const changes: Partial<Record<Command['do'], Partial<Record<keyof Call, unknown>> | null>> = {
+      answer: { phase: 'talking', talk_ms: 0, answered_at_ms: Date.now(), quality },
+      reject: null,
+      'hang-up': null,
+      hold: { phase: 'held', hold_ms: 0 },
+      resume: { phase: 'talking', hold_ms: null },
+      mute: { muted: command.do === 'mute' && command.muted },
+    };
+    const change = changes[command.do];
+    if (change !== undefined) this.patch({ phone: { calls: { [id]: change } } });
+  }
+
+  #devices(): AudioDevice[] {
+    const both = (name: string, label: string, is_default = false): AudioDevice[] =>
+      [true, false].map((capture) => ({ name, label, capture, is_default }));
+    return [...both('jabra', 'Jabra Evolve2', true), ...both('built-in', 'Built-in Audio')];
+  }
+
+  async restartSoftphone(): Promise<void> {
+    this.asked.push(['restart-softphone']);
+  }
+
+  async dismissNotice(number: number): Promise<void> {
+    this.patch({ notices: { [number]: null } });
+  }
+
+  async preferences(): Promise<Preferences> {
+    return this.saved;
+  }
+
+  async setPreferences(preferences: Preferences): Promise<void> {
+    this.saved = preferences;
+  }
+
+  async quit(force: boolean): Promise<void> {
+    this.asked.push(['quit', force]);
+    if (!force && Object.keys(this.state?.phone?.calls ?? {}).length > 0) this.emit('quit-asked');
+  }
+
+  mark(moment: string): void {
+    this.asked.push(['mark', moment]);
+    performance.mark(moment);
+  }
+
+  on<Name extends keyof HostEvents>(name: Name, listener: HostEvents[Name]): void {
+    this.#events[name] = listener;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Call, CallEnd, View } from '../generated/contract';
+
+/** A call that is over, as this window saw it. */
+export interface EndedCall {
+  call: Call;
+  queueName: string | undefined;
+  callerName: string | undefined;
+  callerNumber: string | undefined;
+  /** Known when it ended otherwise than by hanging up. */
+  end: CallEnd | undefined;
+}
+
+const KEPT = 200;
+
+/** Calls that ended since this window was opened, newest first. History proper is central's; this is only what was seen. */
+export class EndedCalls {
+  list = $state.raw<EndedCall[]>([]);
+
+  /** Finds calls that are in the view before and not in the view after. */
+  compare(before: View, after: View): void {
+    if (after.session.state !== 'signed-in') {
+      this.list = [];
+      return;
+    }
+    const now = after.phone?.calls ?? {};
+    const gone = Object.values(before.phone?.calls ?? {}).filter(({ id }) => !(id in now) || now[id]?.phase === 'ended');
+    const fresh = gone.filter((call) => !this.list.some((old) => old.call.sip_call_id === call.sip_call_id));
+    const ends = endsBySipCallId(after);
+    if (fresh.length > 0) {
+      const entries = fresh.map((call) => {
+        const info = after.me?.calls[call.sip_call_id] ?? before.me?.calls[call.sip_call_id];
+        return {
+          call,
+          queueName: info?.queue_name,
+          callerName: info?.caller_name,
+          callerNumber: info?.caller_number,
+          end: ends.get(call.sip_call_id),
+        };
+      });
+      this.list = [...entries.reverse(), ...this.list].slice(0, KEPT);
+    } else if (this.list.some((entry) => !entry.end && ends.has(entry.call.sip_call_id))) {
+      // The record may come one message after the call is gone.
+      this.list = this.list.map((entry) => ({ ...entry, end: entry.end ?? ends.get(entry.call.sip_call_id) }));
+    }
+  }
+}
+
+function endsBySipCallId(view: View): Map<string, CallEnd> {
+  const ends = new Map<string, CallEnd>();
+  for (const { what } of Object.values(view.notices)) {
+    if (what.notice === 'call-ended') ends.set(what.record.call.sip_call_id, what.record.end);
+  }
+  return ends;
+}

@@ -1,0 +1,4 @@
+declare module '*.po' {
+  const catalogue: unknown;
+  export default catalogue;
+}

@@ -1,0 +1,109 @@
+// What a person does with the keyboard and the mouse, step by step.
+import assert from 'node:assert/strict';
+
+const asked = (page) => page.evaluate(() => window.demo.asked.filter(([what]) => what !== 'mark'));
+const last = async (page) => (await asked(page)).at(-1);
+
+export const walks = {
+  'F9 answers, F10 holds and resumes, F11 mutes, F9 hangs up': {
+    scene: 'ringing',
+    async steps(page) {
+      for (const [key, phase] of [
+        ['F9', 'talking'],
+        ['F10', 'held'],
+        ['F10', 'talking'],
+      ]) {
+        await page.keyboard.press(key);
+        await page.waitForSelector(`[data-part=call][data-phase=${phase}]`);
+      }
+      await page.keyboard.press('F11');
+      await page.waitForSelector('[data-do=unmute]');
+      await page.keyboard.press('F9');
+      await page.waitForSelector('[data-part=call]', { state: 'detached' });
+      assert.match(await page.textContent('[role=table]'), /Ivan Petrov/);
+    },
+  },
+  'the keypad takes digits by click and by key': {
+    scene: 'talking',
+    async steps(page) {
+      await page.click('[data-do=keypad]');
+      await page.click('[data-do="digit-5"]');
+      assert.deepEqual(await last(page), ['phone', { do: 'dtmf', call: 1, digits: '5' }]);
+      await page.keyboard.press('#');
+      assert.deepEqual(await last(page), ['phone', { do: 'dtmf', call: 1, digits: '#' }]);
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('[data-do="digit-5"]', { state: 'detached' });
+    },
+  },
+  'the status menu works by keyboard': {
+    scene: 'desk',
+    async steps(page) {
+      await page.focus('[data-part=status]');
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('End');
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('[data-part=status][data-kind=preparing]');
+      assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-part')), 'status');
+    },
+  },
+  'a status chosen in a call is the next one, and can be taken back': {
+    scene: 'talking',
+    async steps(page) {
+      await page.click('[data-part=status]');
+      await page.click('[data-do="status-break-1"]');
+      await page.waitForSelector('[data-part=status][data-next=break]');
+      await page.click('[data-do=undo-next]');
+      await page.waitForSelector('[data-part=status][data-next=""]');
+    },
+  },
+  'leave and join from the chip': {
+    scene: 'desk',
+    async steps(page) {
+      await page.click('[data-queue=Support]');
+      await page.click('[data-do=leave]');
+      await page.waitForSelector('[data-queue=Support][data-joined=false]');
+      await page.click('[data-queue=Support]');
+      await page.click('[data-do=join]');
+      await page.waitForSelector('[data-queue=Support][data-joined=true]');
+    },
+  },
+  'Enter dials': {
+    scene: 'desk',
+    async steps(page) {
+      await page.fill('[data-part=dial]', '+7 (812) 600-10-10');
+      await page.keyboard.press('Enter');
+      await page.waitForFunction(() => document.querySelector('[data-part=dial]').value === '');
+      assert.deepEqual(await last(page), ['phone', { do: 'dial', account: '1', target: '+78126001010', headers: [] }]);
+    },
+  },
+  'signing in sends the form once': {
+    scene: 'sign-in',
+    async steps(page) {
+      await page.fill('#password', 'secret');
+      await page.click('[data-do=sign-in]');
+      await page.waitForFunction(() => window.demo.asked.some(([what]) => what === 'sign-in'));
+      const form = { server: 'https://linedesk.example.org', username: 'anna', password: 'secret', takeOver: false };
+      assert.deepEqual(await asked(page), [['sign-in', form]]);
+    },
+  },
+  'quitting in a call asks': {
+    scene: 'talking',
+    async steps(page) {
+      await page.click('[data-part=me]');
+      await page.click('[data-do=quit]');
+      await page.click('[data-do=quit-anyway]');
+      assert.deepEqual(await last(page), ['quit', true]);
+    },
+  },
+  'sound devices are chosen beside the calls': {
+    scene: 'desk',
+    async steps(page) {
+      await page.click('[data-part=me]');
+      await page.click('[data-do=sound-devices]');
+      await page.selectOption('[data-part=capture]', 'built-in');
+      await page.waitForFunction(() => window.demo.asked.some(([, command]) => command?.do === 'choose-devices'));
+    },
+  },
+};
