@@ -1,0 +1,586 @@
+//! Calls: phases, hold, digits, measurements, ends.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use softphone_api::{
+    AccountId, Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, CommandErrorCode, EndedBy, Event, Quality,
+    RejectReason, Reply,
+};
+
+use super::phone::{Counters, Invite, NativeAccount, Stream};
+use super::{Done, FORGET_AFTER, Loop, MAX_CALLS, ms, refuse, utc_ms};
+use crate::{mos, target};
+
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// One digit in this time: 160 ms of tone (pjmedia's length) and a pause that every PBX tells apart.
+const DIGIT_EVERY: Duration = Duration::from_millis(240);
+/// Digits that may wait.
+const DIGITS: usize = 256;
+/// A hold that pjlib could not send, because another re-INVITE is under way, is tried again after this.
+const HOLD_BUSY: Duration = Duration::from_millis(150);
+/// A hold that was sent and not confirmed (491, lost) is sent again after this.
+const HOLD_LOST: Duration = Duration::from_millis(2_500);
+const HOLD_TRIES: u32 = 20;
+/// How long a probe waits for its answer.
+const PROBE: Duration = Duration::from_secs(8);
+
+pub(crate) struct CallState {
+    id: CallId,
+    account: AccountId,
+    native: NativeAccount,
+    sip_call_id: String,
+    direction: CallDirection,
+    invite: Invite,
+    stream: Stream,
+    number: String,
+    name: Option<String>,
+    started: Instant,
+    started_at_ms: i64,
+    answered: Option<(Instant, i64)>,
+    held: Option<Instant>,
+    answering: bool,
+    muted: bool,
+    encrypted: bool,
+    quality: Option<Quality>,
+    /// Whether we want it held; differs from `stream` while a re-INVITE is under way.
+    want_hold: bool,
+    hold_at: Option<Instant>,
+    hold_tries: u32,
+    digits: VecDeque<char>,
+    digit_at: Option<Instant>,
+    measure_at: Option<Instant>,
+    received: u32,
+    received_at: Instant,
+    probe_until: Option<Instant>,
+    ended_by: Option<EndedBy>,
+}
+
+impl CallState {
+    fn new(
+        id: CallId,
+        account: AccountId,
+        native: NativeAccount,
+        sip_call_id: String,
+        direction: CallDirection,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            id,
+            account,
+            native,
+            sip_call_id,
+            direction,
+            invite: if direction == CallDirection::Incoming { Invite::Incoming } else { Invite::Calling },
+            stream: Stream::None,
+            number: String::new(),
+            name: None,
+            started: now,
+            started_at_ms: utc_ms(),
+            answered: None,
+            held: None,
+            answering: false,
+            muted: false,
+            encrypted: false,
+            quality: None,
+            want_hold: false,
+            hold_at: None,
+            hold_tries: 0,
+            digits: VecDeque::new(),
+            digit_at: None,
+            measure_at: None,
+            received: 0,
+            received_at: now,
+            probe_until: None,
+            ended_by: None,
+        }
+    }
+
+    pub(crate) fn native_account(&self) -> NativeAccount {
+        self.native
+    }
+
+    fn phase(&self) -> CallPhase {
+        match (self.invite, self.direction) {
+            (Invite::Disconnected, _) => CallPhase::Ended,
+            (Invite::Connecting, _) => CallPhase::Connecting,
+            (Invite::Confirmed, _) => match self.stream {
+                Stream::HeldByUs => CallPhase::Held,
+                Stream::HeldThere => CallPhase::HeldThere,
+                _ => CallPhase::Talking,
+            },
+            (_, CallDirection::Incoming) if self.answering => CallPhase::Connecting,
+            (_, CallDirection::Incoming) => CallPhase::Ringing,
+            (Invite::Early, CallDirection::Outgoing) => CallPhase::RingingThere,
+            (_, CallDirection::Outgoing) => CallPhase::Dialing,
+        }
+    }
+
+    fn is_confirmed(&self) -> bool {
+        self.invite == Invite::Confirmed
+    }
+
+    pub(crate) fn public(&self) -> Call {
+        Call {
+            id: self.id,
+            account: self.account.clone(),
+            sip_call_id: self.sip_call_id.clone(),
+            direction: self.direction,
+            phase: self.phase(),
+            remote_number: self.number.clone(),
+            remote_name: self.name.clone(),
+            started_at_ms: self.started_at_ms,
+            answered_at_ms: self.answered.map(|(_, at)| at),
+            age_ms: ms(self.started.elapsed()),
+            talk_ms: self.answered.map(|(at, _)| ms(at.elapsed())),
+            hold_ms: self.held.map(|at| ms(at.elapsed())),
+            muted: self.muted,
+            encrypted: self.encrypted,
+            quality: self.quality.clone(),
+        }
+    }
+
+    pub(crate) fn deadline(&self, _media_timeout: Option<Duration>) -> Option<Instant> {
+        [self.hold_at, self.digit_at, self.measure_at, self.probe_until].into_iter().flatten().min()
+    }
+}
+
+fn percent(lost: u32, all: u32) -> f32 {
+    if lost == 0 { 0.0 } else { (f64::from(lost) * 100.0 / (f64::from(all) + f64::from(lost))) as f32 }
+}
+
+/// What a person is shown, out of pjmedia's counters. What the jitter buffer throws away is as lost as what never came.
+fn quality_of(c: &Counters) -> Quality {
+    let rx_loss_percent = percent(c.rx_lost.saturating_add(c.rx_discarded), c.rx_packets);
+    let rtt_ms = (c.rtt_us > 0).then_some(c.rtt_us as f32 / 1_000.0);
+    // 20 ms of packetisation and the jitter buffer come on top of the network's half.
+    let one_way = rtt_ms.unwrap_or(0.0) / 2.0 + 20.0 + c.buffer_delay_ms as f32;
+    Quality {
+        codec: c.codec.clone(),
+        clock_rate: c.clock_rate,
+        rx_packets: c.rx_packets.into(),
+        tx_packets: c.tx_packets.into(),
+        rx_loss_percent,
+        tx_loss_percent: percent(c.tx_lost, c.tx_packets.saturating_sub(c.tx_lost)),
+        rx_jitter_ms: c.rx_jitter_us as f32 / 1_000.0,
+        rtt_ms,
+        mos: mos::mos(mos::r_factor(mos::robustness(&c.codec), rx_loss_percent, one_way)),
+    }
+}
+
+/// Whether an answer to OPTIONS says that nobody knows this call there. Anything else, even an error, is a sign of life.
+fn is_dead(code: u16) -> bool {
+    matches!(code, 0 | 408 | 481 | 503)
+}
+
+impl Loop {
+    fn call(&self, id: CallId) -> Result<&CallState, softphone_api::CommandError> {
+        self.calls.get(&id).ok_or_else(|| refuse(CommandErrorCode::NoSuchCall, format!("there is no call {}", id.0)))
+    }
+
+    fn in_phase(&self, id: CallId, what: &str, phases: &[CallPhase]) -> Result<(), softphone_api::CommandError> {
+        let phase = self.call(id)?.phase();
+        if phases.contains(&phase) {
+            return Ok(());
+        }
+        Err(refuse(CommandErrorCode::WrongPhase, format!("call {} is {phase:?}: it cannot {what}", id.0)))
+    }
+
+    pub(super) fn incoming(
+        &mut self,
+        native: NativeAccount,
+        id: CallId,
+        sip_call_id: String,
+        number: String,
+        name: String,
+    ) {
+        let Some(account) = self.account_of(native).cloned() else {
+            // Its account was taken away in the same moment.
+            let _ = self.phone.hang_up(id, 480);
+            self.forget.push((Instant::now() + FORGET_AFTER, id));
+            return;
+        };
+        let mut call = CallState::new(id, account, native, sip_call_id, CallDirection::Incoming);
+        call.number = number;
+        call.name = Some(name).filter(|n| !n.is_empty());
+        tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "incoming call {}", id.0);
+        self.calls.insert(id, call);
+        self.idle_since = None;
+        self.emit_call(id);
+    }
+
+    pub(super) fn dial(&mut self, account: &AccountId, to: &str, headers: &[(String, String)]) -> Done {
+        let state = self.account(account)?;
+        if !state.is_registered() {
+            return Err(refuse(CommandErrorCode::NotRegistered, format!("account {:?} is not registered", account.0)));
+        }
+        let bad = |e: target::TargetError| refuse(CommandErrorCode::BadArgument, e.to_string());
+        let uri = target::uri_of(to, state.domain()).map_err(bad)?;
+        target::check_headers(headers).map_err(bad)?;
+        if self.calls.len() >= MAX_CALLS as usize {
+            return Err(refuse(
+                CommandErrorCode::WrongPhase,
+                format!("there are {MAX_CALLS} calls already; end one first"),
+            ));
+        }
+        let native = state.native();
+        self.hold_others(None);
+        let (id, sip_call_id) = self.phone.make(native, &uri, headers)?;
+        let mut call = CallState::new(id, account.clone(), native, sip_call_id, CallDirection::Outgoing);
+        call.number = target::number_of(&uri);
+        tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "outgoing call {}", id.0);
+        let public = Box::new(call.public());
+        self.calls.insert(id, call);
+        self.emit_call(id);
+        Ok(Reply::Call { call: public })
+    }
+
+    pub(super) fn answer(&mut self, id: CallId) -> Done {
+        self.in_phase(id, "be answered", &[CallPhase::Ringing])?;
+        self.hold_others(Some(id));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answering = true;
+        }
+        if let Err(e) = self.phone.answer(id, 200) {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.answering = false;
+            }
+            return Err(e.into());
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn reject(&mut self, id: CallId, reason: RejectReason) -> Done {
+        self.in_phase(id, "be rejected", &[CallPhase::Ringing])?;
+        let code = match reason {
+            RejectReason::Busy => 486,
+            RejectReason::Decline => 603,
+            RejectReason::Unavailable => 480,
+        };
+        self.finish(id, EndedBy::Us, code)
+    }
+
+    pub(super) fn hang_up(&mut self, id: CallId) -> Done {
+        let ringing = self.call(id)?.phase() == CallPhase::Ringing;
+        // pjlib takes 0 as "what fits": CANCEL, BYE; a ringing call is declined.
+        self.finish(id, EndedBy::Us, if ringing { 603 } else { 0 })
+    }
+
+    fn finish(&mut self, id: CallId, by: EndedBy, code: u16) -> Done {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.ended_by.get_or_insert(by);
+        }
+        self.phone.hang_up(id, code)?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn end_call_now(&mut self, id: CallId) {
+        if self.finish(id, EndedBy::Us, 0).is_err() {
+            tracing::debug!(call = id.0, "hanging up at the end");
+        }
+    }
+
+    pub(super) fn hold(&mut self, id: CallId) -> Done {
+        self.in_phase(id, "be held", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::Held])?;
+        self.wish_hold(id, true);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn resume(&mut self, id: CallId) -> Done {
+        self.in_phase(id, "be resumed", &[CallPhase::Held, CallPhase::Talking, CallPhase::HeldThere])?;
+        self.hold_others(Some(id));
+        self.wish_hold(id, false);
+        Ok(Reply::Done)
+    }
+
+    /// One conversation at a time.
+    fn hold_others(&mut self, but: Option<CallId>) {
+        let others: Vec<CallId> = self
+            .calls
+            .values()
+            .filter(|c| {
+                Some(c.id) != but && matches!(c.phase(), CallPhase::Talking | CallPhase::HeldThere) && !c.want_hold
+            })
+            .map(|c| c.id)
+            .collect();
+        for id in others {
+            self.wish_hold(id, true);
+        }
+    }
+
+    fn wish_hold(&mut self, id: CallId, hold: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.want_hold = hold;
+        call.hold_tries = 0;
+        self.apply_hold(id);
+        if hold {
+            // At once, not when the re-INVITE is answered: who is held must not hear us any more.
+            let _ = self.phone.connect(id, false);
+        }
+    }
+
+    fn apply_hold(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.hold_at = None;
+        let is_held = call.stream == Stream::HeldByUs;
+        if !call.is_confirmed() || is_held == call.want_hold {
+            return;
+        }
+        call.hold_tries += 1;
+        if call.hold_tries > HOLD_TRIES {
+            tracing::warn!(call = id.0, hold = call.want_hold, "the other side does not take the hold; giving up");
+            call.want_hold = is_held;
+            self.emit_call(id);
+            return;
+        }
+        let pause = match self.phone.hold(id, call.want_hold) {
+            Ok(()) => HOLD_LOST,
+            Err(e) => {
+                tracing::debug!(call = id.0, "hold later: {e}");
+                HOLD_BUSY
+            }
+        };
+        call.hold_at = Some(Instant::now() + pause);
+    }
+
+    pub(super) fn mute(&mut self, id: CallId, muted: bool) -> Done {
+        self.call(id)?;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.muted = muted;
+            if call.stream == Stream::Active && !call.want_hold {
+                self.phone.connect(id, !muted)?;
+            }
+        }
+        self.emit_call(id);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn dtmf(&mut self, id: CallId, digits: &str) -> Done {
+        self.call(id)?;
+        if !target::is_dtmf(digits) {
+            return Err(refuse(CommandErrorCode::BadArgument, "digits may be 0-9, *, #, A-D, at most 128".to_owned()));
+        }
+        self.in_phase(id, "send digits", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::RingingThere])?;
+        let Some(call) = self.calls.get_mut(&id) else { return Ok(Reply::Done) };
+        if call.digits.len() + digits.len() > DIGITS {
+            return Err(refuse(CommandErrorCode::BadArgument, "too many digits are waiting to be sent".to_owned()));
+        }
+        call.digits.extend(digits.chars().map(|c| c.to_ascii_uppercase()));
+        if call.digit_at.is_none() {
+            self.next_digit(id);
+        }
+        Ok(Reply::Done)
+    }
+
+    fn next_digit(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.digit_at = None;
+        let Some(digit) = call.digits.pop_front() else { return };
+        if let Err(e) = self.phone.dtmf(id, &digit.to_string()) {
+            tracing::warn!(call = id.0, "a digit could not be sent: {e}");
+        }
+        // Also after the last one, so that the next command keeps the distance.
+        call.digit_at = Some(Instant::now() + DIGIT_EVERY);
+    }
+
+    pub(super) fn statistics(&mut self, id: CallId) -> Done {
+        self.call(id)?;
+        Ok(Reply::Statistics { quality: self.phone.counters(id).as_ref().map(quality_of) })
+    }
+
+    pub(super) fn call_state(&mut self, id: CallId, invite: Invite, code: u16, reason: String) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let before = call.phase();
+        call.invite = invite;
+        match invite {
+            Invite::Connecting | Invite::Confirmed => {
+                call.answered.get_or_insert_with(|| (Instant::now(), utc_ms()));
+            }
+            Invite::Disconnected => {
+                self.call_over(id, code, reason);
+                return;
+            }
+            _ => {}
+        }
+        if invite == Invite::Confirmed {
+            call.measure_at.get_or_insert_with(|| Instant::now() + MEASURE_EVERY);
+            call.received_at = Instant::now();
+            // A hold that was wished for while it connected.
+            if call.want_hold {
+                self.apply_hold(id);
+            }
+        }
+        if self.calls.get(&id).is_some_and(|c| c.phase() != before) {
+            self.emit_call(id);
+        }
+    }
+
+    fn call_over(&mut self, id: CallId, code: u16, reason: String) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        call.invite = Invite::Disconnected;
+        let by = match call.ended_by {
+            Some(by) => by,
+            // A conversation that ends with one of these had nobody to end it.
+            None if call.answered.is_some() && is_dead(code) => EndedBy::Loss,
+            None => EndedBy::FarSide,
+        };
+        let reason =
+            if by == EndedBy::Loss && reason.is_empty() { "no sound and no answer".to_owned() } else { reason };
+        tracing::info!(call = id.0, ?by, code, "call {} is over", id.0);
+        self.forget.push((Instant::now() + FORGET_AFTER, id));
+        let record = Box::new(CallRecord { call: call.public(), end: CallEnd { by, sip_status: code, reason } });
+        self.emit(Event::CallEnded { record });
+        self.drop_retired();
+        if self.calls.is_empty() {
+            self.close_sound();
+        }
+        self.settle_when_idle();
+    }
+
+    pub(super) fn call_media(&mut self, id: CallId, stream: Stream) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let before = call.phase();
+        call.stream = stream;
+        call.received_at = Instant::now();
+        call.probe_until = None;
+        if stream == Stream::HeldByUs {
+            call.held.get_or_insert_with(Instant::now);
+        } else {
+            call.held = None;
+        }
+        if (stream == Stream::HeldByUs) == call.want_hold {
+            call.hold_at = None;
+        }
+        let microphone = !call.muted && !call.want_hold;
+        if matches!(stream, Stream::Active | Stream::HeldThere) {
+            self.open_sound();
+            if let Err(e) = self.phone.connect(id, microphone) {
+                tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
+            }
+        }
+        let encrypted = self.phone.counters(id).is_some_and(|c| c.encrypted);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let changed = call.phase() != before || call.encrypted != encrypted;
+        call.encrypted = encrypted;
+        if changed {
+            self.emit_call(id);
+        }
+    }
+
+    pub(super) fn call_probe(&mut self, id: CallId, code: u16) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.probe_until.take().is_none() {
+            return;
+        }
+        if is_dead(code) {
+            self.lose(id);
+        } else {
+            // Silence, but somebody is there: a menu that waits, a held queue without music.
+            call.received_at = Instant::now();
+        }
+    }
+
+    fn lose(&mut self, id: CallId) {
+        tracing::warn!(call = id.0, "no sound and no answer: ending call {}", id.0);
+        let _ = self.finish(id, EndedBy::Loss, 0);
+    }
+
+    pub(super) fn tick_calls(&mut self, now: Instant) {
+        let due: Vec<CallId> =
+            self.calls.values().filter(|c| c.deadline(None).is_some_and(|at| at <= now)).map(|c| c.id).collect();
+        for id in due {
+            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            let Some(call) = self.calls.get(&id) else { continue };
+            let (hold, digit, measure, probe) =
+                (is_due(call.hold_at), is_due(call.digit_at), is_due(call.measure_at), is_due(call.probe_until));
+            if hold {
+                self.apply_hold(id);
+            }
+            if digit {
+                self.next_digit(id);
+            }
+            if measure {
+                self.measure(id, now);
+            }
+            if probe {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.probe_until = None;
+                }
+                self.lose(id);
+            }
+        }
+    }
+
+    fn measure(&mut self, id: CallId, now: Instant) {
+        let counters = self.phone.counters(id);
+        let timeout = self.media_timeout;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.measure_at = Some(now + MEASURE_EVERY);
+        let Some(counters) = counters else { return };
+        call.encrypted = counters.encrypted;
+        if counters.rx_packets != call.received || call.phase() != CallPhase::Talking {
+            call.received = counters.rx_packets;
+            call.received_at = now;
+        }
+        let silent = timeout.is_some_and(|t| now.saturating_duration_since(call.received_at) >= t);
+        let probe = silent && call.probe_until.is_none();
+        let quality = Some(quality_of(&counters));
+        let tell = call.phase() == CallPhase::Talking && quality != call.quality;
+        call.quality = quality;
+        if probe {
+            call.probe_until = Some(now + PROBE);
+            if let Err(e) = self.phone.probe(id) {
+                tracing::debug!(call = id.0, "probing a silent call: {e}");
+            }
+        }
+        if tell {
+            self.emit_call(id);
+        }
+    }
+
+    fn emit_call(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get(&id) {
+            let call = Box::new(call.public());
+            self.emit(Event::Call { call });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters() -> Counters {
+        Counters {
+            encrypted: false,
+            codec: "PCMA".into(),
+            clock_rate: 8000,
+            rx_packets: 95,
+            tx_packets: 100,
+            rx_lost: 4,
+            rx_discarded: 1,
+            tx_lost: 0,
+            rx_jitter_us: 1500,
+            rtt_us: 0,
+            buffer_delay_ms: 40,
+        }
+    }
+
+    #[test]
+    fn shares() {
+        let q = quality_of(&counters());
+        assert!((q.rx_loss_percent - 5.0).abs() < 0.01);
+        assert_eq!(q.tx_loss_percent, 0.0);
+        assert_eq!(q.rtt_ms, None);
+        assert_eq!(q.rx_jitter_ms, 1.5);
+        assert!(q.mos > 3.7 && q.mos < 4.1, "{}", q.mos);
+        assert_eq!(percent(0, 0), 0.0);
+    }
+
+    #[test]
+    fn signs_of_life() {
+        for (code, dead) in [(200, false), (405, false), (488, false), (408, true), (481, true), (503, true)] {
+            assert_eq!(is_dead(code), dead, "{code}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The engine: one thread that owns pjsua2, one loop over one closed [`Event`].
+//!
+//! Commands come in by a bounded channel, callbacks of pjlib's threads by the same one, so everything happens in one
+//! order. No lock of ours exists here, so none can be held across a call into pjsua2. State goes out as numbered events.
+
+mod accounts;
+mod calls;
+mod phone;
+mod sound;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use softphone_api::{AccountId, CallId, Command, CommandError, CommandErrorCode, Media, Outcome, Reply, Snapshot};
+use tokio::sync::mpsc;
+
+use accounts::AccountState;
+use calls::CallState;
+use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
+use sound::Sound;
+
+/// Events of pjlib and commands that may wait. A shell asks one thing at a time and pjlib tells a handful a second, so a
+/// full queue means that the engine hangs; commands are then refused and lost callbacks are counted.
+const QUEUE: usize = 4096;
+/// Ringing, held and talking calls together.
+pub const MAX_CALLS: u32 = 8;
+/// How long a call's object outlives its end, because a callback of pjlib may still be running in it.
+const FORGET_AFTER: Duration = Duration::from_secs(3);
+
+/// How to start the engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Local SIP port; 0: any free one.
+    pub sip_port: u16,
+    /// Never open a sound device; calls carry silence.
+    pub null_audio: bool,
+    /// Whole SIP messages in the log (digests masked).
+    pub sip_trace: bool,
+    /// Milliseconds that an unattached engine without a call lives on; `None`: for ever (console).
+    pub unattached_idle: Option<Duration>,
+    /// A talking call without RTP for this long is probed, and ended when nobody answers the probe; `None`: never.
+    pub media_timeout: Option<Duration>,
+}
+
+/// Everything that can happen to the engine.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// pjlib told something.
+    Phone(PhoneEvent),
+    /// A client asks.
+    Request { client: u64, id: u64, command: Box<Command> },
+    /// A client is there and wants the whole state.
+    Attach { client: u64 },
+    /// Nobody is there.
+    Detach,
+    /// End: at once, hanging up.
+    Stop,
+}
+
+/// Everything that the engine tells the hub, in order.
+#[derive(Debug)]
+pub enum Out {
+    /// For whoever is attached.
+    Event {
+        /// One more than the last.
+        number: u64,
+        /// UTC, ms since the Unix epoch.
+        at_ms: i64,
+        /// What.
+        event: softphone_api::Event,
+    },
+    /// The answer to a request.
+    Response {
+        /// Of which client.
+        client: u64,
+        /// Which request.
+        id: u64,
+        /// It.
+        result: Outcome,
+    },
+    /// The state for a client that attaches; later events have greater numbers.
+    Snapshot {
+        /// For which client.
+        client: u64,
+        /// It.
+        snapshot: Box<Snapshot>,
+    },
+    /// The engine has ended; nothing comes after it.
+    Ended,
+}
+
+/// The way into the engine.
+#[derive(Debug)]
+pub struct Engine {
+    events: SyncSender<Event>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts the thread. pjlib itself starts inside it; when it cannot, the error is returned.
+///
+/// # Errors
+/// What pjlib said, or that no thread could be made.
+pub fn spawn(options: Options, out: mpsc::Sender<Out>) -> anyhow::Result<Engine> {
+    let (events, inbox) = sync_channel(QUEUE);
+    let (started, is_started) = sync_channel(1);
+    let to_self = events.clone();
+    let thread = std::thread::Builder::new().name("engine".into()).stack_size(1 << 20).spawn(move || {
+        match Loop::start(&options, to_self, out) {
+            Ok(mut engine) => {
+                let _ = started.send(Ok(()));
+                engine.run(&inbox);
+                let out = engine.out.clone();
+                // pjlib ends here: it unregisters and joins its threads.
+                drop(engine);
+                let _ = out.blocking_send(Out::Ended);
+            }
+            Err(e) => {
+                let _ = started.send(Err(e));
+            }
+        }
+    })?;
+    match is_started.recv() {
+        Ok(Ok(())) => Ok(Engine { events, thread }),
+        Ok(Err(e)) => Err(anyhow::anyhow!("pjlib did not start: {e}")),
+        Err(_) => Err(anyhow::anyhow!("the engine's thread ended while it started")),
+    }
+}
+
+impl Engine {
+    fn post(&self, event: Event) -> bool {
+        self.events.try_send(event).is_ok()
+    }
+
+    /// Passes a request on; false when the engine does not take any more.
+    #[must_use]
+    pub fn request(&self, client: u64, id: u64, command: Command) -> bool {
+        self.post(Event::Request { client, id, command: Box::new(command) })
+    }
+
+    /// A client is there; [`Out::Snapshot`] follows.
+    #[must_use]
+    pub fn attach(&self, client: u64) -> bool {
+        self.post(Event::Attach { client })
+    }
+
+    /// Nobody is there any more.
+    pub fn detach(&self) {
+        self.post(Event::Detach);
+    }
+
+    /// Hang up, unregister, end.
+    pub fn stop(&self) {
+        self.post(Event::Stop);
+    }
+
+    /// Waits for the thread; after [`Out::Ended`] this is at once.
+    pub fn join(self) {
+        drop(self.events);
+        if self.thread.join().is_err() {
+            tracing::error!("the engine's thread panicked");
+        }
+    }
+}
+
+pub(crate) fn utc_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn ms(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Why the engine ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Not,
+    /// When the last call is over.
+    WhenIdle,
+    Now,
+}
+
+pub(crate) struct Loop {
+    phone: Phone,
+    out: mpsc::Sender<Out>,
+    number: u64,
+    accounts: BTreeMap<AccountId, AccountState>,
+    /// Accounts that are no longer wanted but carry a call.
+    retired: Vec<NativeAccount>,
+    calls: BTreeMap<CallId, CallState>,
+    forget: Vec<(Instant, CallId)>,
+    media: Media,
+    sound: Sound,
+    attached: bool,
+    idle_since: Option<Instant>,
+    ending: Ending,
+    unattached_idle: Option<Duration>,
+    media_timeout: Option<Duration>,
+    dropped: u64,
+}
+
+type Done = Result<Reply, CommandError>;
+
+pub(crate) fn refuse(code: CommandErrorCode, message: impl Into<String>) -> CommandError {
+    CommandError { code, message: message.into() }
+}
+
+impl From<PhoneError> for CommandError {
+    fn from(e: PhoneError) -> Self {
+        // EADDRINUSE of Linux, macOS and Windows.
+        let code =
+            if matches!(e.os_error, 98 | 48 | 10048) { CommandErrorCode::PortInUse } else { CommandErrorCode::Engine };
+        refuse(code, e.message)
+    }
+}
+
+impl Loop {
+    fn start(options: &Options, events: SyncSender<Event>, out: mpsc::Sender<Out>) -> Result<Self, PhoneError> {
+        let settings = PhoneSettings {
+            user_agent: format!("Linedesk/{}", env!("CARGO_PKG_VERSION")),
+            ca_file: crate::platform::system_ca_file(),
+            sip_port: options.sip_port,
+            log_level: if options.sip_trace { 5 } else { 3 },
+            sip_trace: options.sip_trace,
+            max_calls: MAX_CALLS,
+        };
+        let phone = Phone::start(&settings, events)?;
+        // Until somebody is there to hear it ring.
+        phone.refuse_calls(480);
+        let mut engine = Self {
+            phone,
+            out,
+            number: 0,
+            accounts: BTreeMap::new(),
+            retired: Vec::new(),
+            calls: BTreeMap::new(),
+            forget: Vec::new(),
+            media: Media::default(),
+            sound: Sound::new(options.null_audio),
+            attached: false,
+            idle_since: Some(Instant::now()),
+            ending: Ending::Not,
+            unattached_idle: options.unattached_idle,
+            media_timeout: options.media_timeout,
+            dropped: 0,
+        };
+        engine.apply_codecs()?;
+        engine.look_for_devices(false);
+        Ok(engine)
+    }
+
+    fn run(&mut self, inbox: &Receiver<Event>) {
+        while !self.is_over() {
+            let wait =
+                self.next_deadline().map_or(Duration::from_secs(60), |at| at.saturating_duration_since(Instant::now()));
+            match inbox.recv_timeout(wait) {
+                Ok(event) => self.handle(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.tick(Instant::now());
+        }
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            self.end_call_now(id);
+        }
+        self.unregister_all();
+        self.await_unregistered(inbox);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Phone(e) => self.phone_event(e),
+            Event::Request { client, id, command } => {
+                let result = match self.command(*command) {
+                    Ok(reply) => Outcome::Ok(reply),
+                    Err(e) => {
+                        tracing::info!(code = ?e.code, "command refused: {}", e.message);
+                        Outcome::Error(e)
+                    }
+                };
+                self.send(Out::Response { client, id, result });
+            }
+            Event::Attach { client } => {
+                self.attached = true;
+                self.idle_since = None;
+                self.may_ring();
+                self.register_wanted();
+                let snapshot = Box::new(self.snapshot());
+                self.send(Out::Snapshot { client, snapshot });
+            }
+            Event::Detach => {
+                self.attached = false;
+                self.settle_when_idle();
+            }
+            Event::Stop => self.ending = Ending::Now,
+        }
+        let dropped = self.phone.dropped();
+        if dropped != self.dropped {
+            tracing::error!(lost = dropped - self.dropped, "callbacks of pjlib did not fit into the queue");
+            self.dropped = dropped;
+        }
+    }
+
+    fn phone_event(&mut self, event: PhoneEvent) {
+        match event {
+            PhoneEvent::Registration { account, code, reason, contact, tls, expires_s } => {
+                self.registration_answer(account, code, reason, contact, tls, expires_s);
+            }
+            PhoneEvent::Incoming { account, call, sip_call_id, number, name } => {
+                self.incoming(account, call, sip_call_id, number, name);
+            }
+            PhoneEvent::State { call, invite, code, reason } => self.call_state(call, invite, code, reason),
+            PhoneEvent::Media { call, stream } => self.call_media(call, stream),
+            PhoneEvent::Probe { call, code } => self.call_probe(call, code),
+            PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Done {
+        match command {
+            Command::Configure { accounts, media } => self.configure(accounts, media),
+            Command::Register { account } => self.register(&account),
+            Command::Unregister { account } => self.unregister(&account),
+            Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
+            Command::Answer { call } => self.answer(call),
+            Command::Reject { call, reason } => self.reject(call, reason),
+            Command::HangUp { call } => self.hang_up(call),
+            Command::Hold { call } => self.hold(call),
+            Command::Resume { call } => self.resume(call),
+            Command::Mute { call, muted } => self.mute(call, muted),
+            Command::Dtmf { call, digits } => self.dtmf(call, &digits),
+            Command::Devices => {
+                self.look_for_devices(true);
+                Ok(Reply::Devices { devices: self.sound.devices() })
+            }
+            Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
+            Command::Statistics { call } => self.statistics(call),
+            Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
+            // The hub keeps it; it comes here only when there is no hub that could start a shell.
+            Command::ShellIs { .. } => Ok(Reply::Done),
+            Command::Shutdown { when_idle } => {
+                self.ending = if when_idle { Ending::WhenIdle } else { Ending::Now };
+                self.may_ring();
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.ending {
+            Ending::Now => true,
+            Ending::WhenIdle => self.calls.is_empty(),
+            Ending::Not => match (self.unattached_idle, self.idle_since) {
+                (Some(limit), Some(since)) => since.elapsed() >= limit,
+                _ => false,
+            },
+        }
+    }
+
+    /// An INVITE rings only where somebody can answer it: a caller who would ring at nobody goes on to the next.
+    fn may_ring(&self) {
+        let ring = self.attached && self.ending == Ending::Not;
+        self.phone.refuse_calls(if ring { 0 } else { 480 });
+    }
+
+    /// Unattached and without a call: refuse, unregister, and begin to count down.
+    fn settle_when_idle(&mut self) {
+        // Only while attached or in a call may it ring; a second call during an orphaned one would ring at nobody.
+        self.may_ring();
+        if self.attached || !self.calls.is_empty() || self.idle_since.is_some() || self.unattached_idle.is_none() {
+            return;
+        }
+        tracing::info!("nobody is attached and no call runs: unregistering");
+        self.idle_since = Some(Instant::now());
+        self.unregister_all();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let idle = match (self.unattached_idle, self.idle_since) {
+            (Some(limit), Some(since)) => Some(since + limit),
+            _ => None,
+        };
+        let forget = self.forget.first().map(|(at, _)| *at);
+        self.accounts
+            .values()
+            .filter_map(AccountState::deadline)
+            .chain(self.calls.values().filter_map(|c| c.deadline(self.media_timeout)))
+            .chain(idle)
+            .chain(forget)
+            .min()
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.tick_accounts(now);
+        self.tick_calls(now);
+        while self.forget.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, call) = self.forget.remove(0);
+            self.phone.forget(call);
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            event_number: self.number,
+            at_ms: utc_ms(),
+            registrations: self.accounts.values().map(AccountState::registration).collect(),
+            calls: self.calls.values().map(CallState::public).collect(),
+            sound: self.sound.state(),
+        }
+    }
+
+    fn emit(&mut self, event: softphone_api::Event) {
+        self.number += 1;
+        let out = Out::Event { number: self.number, at_ms: utc_ms(), event };
+        self.send(out);
+    }
+
+    fn send(&self, out: Out) {
+        // The hub never waits for a client, so this waits for moments at most; without a hub nobody is left to tell.
+        let _ = self.out.blocking_send(out);
+    }
+}
