@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn at_once_then_not_more_than_thirty_a_second() {
         let mut view = with_offset(0);
         let (mut publisher, _typed) = Publisher::new(&view);

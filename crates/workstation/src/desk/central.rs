@@ -251,6 +251,10 @@ impl Desk {
             Err(Failure::Refused(problem)) => {
                 tracing::warn!(?problem, "central refused a status wish");
                 session.outbox.settled(key);
+                if session.shift_wish.as_deref() == Some(key) {
+                    // The shift cannot begin with what is remembered: then it begins by signing in.
+                    self.forget_session(Some(central_api::SessionEndReason::SignedOut));
+                }
             }
             Err(Failure::Away(_)) => session.outbox.not_sent(key),
         }

@@ -99,6 +99,8 @@ pub(crate) struct Session {
     pub(crate) me_is_live: bool,
     /// This start of the program has begun the shift again.
     pub(crate) shift_begun: bool,
+    /// Key of the wish that begins it.
+    pub(crate) shift_wish: Option<String>,
     pub(crate) keep_due: bool,
 }
 

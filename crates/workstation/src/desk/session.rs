@@ -34,6 +34,7 @@ impl Session {
             register_again: HashMap::new(),
             me_is_live: false,
             shift_begun: false,
+            shift_wish: None,
             keep_due: false,
         }
     }
@@ -231,8 +232,10 @@ impl Desk {
         if std::mem::replace(&mut session.shift_begun, true) || me.status.kind != StatusKind::Offline {
             return;
         }
+        let key = uuid::Uuid::new_v4().to_string();
+        session.shift_wish = Some(key.clone());
         session.outbox.put(Wish {
-            key: uuid::Uuid::new_v4().to_string(),
+            key,
             method: Method::Put,
             path: format!("{BASE}{}", path::ME_STATUS),
             body: Some(json!({ "kind": StatusKind::Preparing })),
@@ -275,7 +278,7 @@ impl Desk {
     }
 
     /// Nothing of the session stays here.
-    fn forget_session(&mut self, reason: Option<SessionEndReason>) {
+    pub(crate) fn forget_session(&mut self, reason: Option<SessionEndReason>) {
         self.generation += 1;
         self.session = None;
         self.record.session = None;
@@ -283,8 +286,8 @@ impl Desk {
         let (keyring, name, cache) = (self.keyring.clone(), self.record.keyring_name(), self.cache.clone());
         let turn = self.keyring_turn.clone();
         tokio::spawn(async move {
-            let _turn = turn.lock().await;
             cache.keep_only("").await;
+            let _turn = turn.lock().await;
             let erased = tokio::task::spawn_blocking(move || keyring.erase(&name)).await;
             if let Ok(Err(error)) = erased {
                 tracing::debug!(%error, "nothing to erase in the keyring");

@@ -1,7 +1,7 @@
 //! The attach file: how a running softphone of our session is found.
 
 use softphone_api::attach::{ATTACH_FILE, AttachFile};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What was found.
@@ -13,6 +13,13 @@ pub(crate) enum Found {
     Ours(AttachFile),
     /// One of another session, alive: nobody adopts another's call.
     Foreign,
+}
+
+/// Where the softphone of a session lives: each session has its own directory, so that one that still carries the last
+/// person's call is not in the next one's way. Short, for the socket's sake.
+pub(crate) fn directory(runtime_dir: &Path, session: &str) -> PathBuf {
+    let name: String = session.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    runtime_dir.join(format!("s-{name}"))
 }
 
 /// Looks; a file of a dead process is removed.

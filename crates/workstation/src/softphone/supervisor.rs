@@ -405,7 +405,8 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
 
 type Acquired = (Option<Child>, Link, Snapshot);
 
-async fn find_or_start(settings: Settings, session: String) -> Result<Acquired, String> {
+async fn find_or_start(mut settings: Settings, session: String) -> Result<Acquired, String> {
+    settings.runtime_dir = attach::directory(&settings.runtime_dir, &session);
     match attach::look(&settings.runtime_dir, &session) {
         Found::Ours(file) => match Link::attach(&file, &session).await {
             Ok((link, snapshot)) => return Ok((None, link, snapshot)),

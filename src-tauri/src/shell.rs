@@ -1,0 +1,180 @@
+//! The composition root of the shell.
+
+use anyhow::Context as _;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::io::BufRead as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tauri::async_runtime::JoinHandle;
+use tauri::{AppHandle, Manager, RunEvent};
+use tauri_plugin_window_state::StateFlags;
+use workstation::host::SignInForm;
+use workstation::keyring::OsKeyring;
+use workstation::preferences::Preferences;
+use workstation::{Handle, Options};
+
+use crate::paths::Paths;
+use crate::timings::Timings;
+use crate::{attention, commands, platform, tray, window};
+
+/// What the commands work with.
+#[derive(Debug)]
+pub struct Shell {
+    /// The workstation.
+    pub desk: Handle,
+    /// Marks of the start.
+    pub timings: Timings,
+    preferences_file: PathBuf,
+    preferences: Mutex<Preferences>,
+    view_task: Mutex<Option<JoinHandle<()>>>,
+    quitting: AtomicBool,
+}
+
+impl Shell {
+    /// The task that carries the view to the page.
+    pub fn view_task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.view_task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Preferences.
+    pub fn preferences(&self) -> MutexGuard<'_, Preferences> {
+        self.preferences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over and keeps changed preferences.
+    pub fn prefer(&self, app: &AppHandle, new: Preferences) -> std::io::Result<()> {
+        let before = std::mem::replace(&mut *self.preferences(), new.clone());
+        if before.theme != new.theme {
+            window::apply_theme(app, new.theme);
+        }
+        if before.language != new.language {
+            tray::retranslate(app);
+        }
+        new.save(&self.preferences_file)
+    }
+}
+
+/// Runs until the program ends.
+pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::Result<()> {
+    let preferences = Preferences::load(&paths.preferences);
+    let mut single = tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app));
+    if paths.is_own_installation {
+        // Another data directory is another installation: a demo beside the real one, tests beside each other.
+        let mut hasher = DefaultHasher::new();
+        paths.data_dir.hash(&mut hasher);
+        single = single.dbus_id(format!("org.linedesk.Linedesk.at{:x}", hasher.finish()));
+    }
+    // Not "visible": who was hidden in the tray at the end should be seen at the start.
+    let kept = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
+    let state_file = paths.data_dir.join("window.json");
+    let app = tauri::Builder::default()
+        .plugin(single.build())
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(kept)
+                .with_filename(state_file.to_string_lossy())
+                .build(),
+        )
+        .invoke_handler(tauri::generate_handler![
+            commands::view,
+            commands::sign_in,
+            commands::sign_out,
+            commands::request,
+            commands::phone,
+            commands::restart_softphone,
+            commands::dismiss_notice,
+            commands::preferences,
+            commands::set_preferences,
+            commands::quit,
+            commands::mark,
+        ])
+        .setup(move |app| {
+            // First the window: WebKit's processes start while the workstation opens its cache.
+            window::open(app.handle(), preferences.theme)?;
+            timings.mark("window");
+            let desk = tauri::async_runtime::block_on(start_workstation(&paths))?;
+            timings.mark("workstation");
+            app.manage(Shell {
+                desk: desk.clone(),
+                timings,
+                preferences_file: paths.preferences.clone(),
+                preferences: Mutex::new(preferences),
+                view_task: Mutex::new(None),
+                quitting: AtomicBool::new(false),
+            });
+            tauri::async_runtime::spawn(attention::watch(app.handle().clone(), desk.clone()));
+            let handle = app.handle().clone();
+            tauri::async_runtime::spawn(async move {
+                platform::asked_to_end().await;
+                quit(&handle, true);
+            });
+            if sign_in_from_stdin {
+                tauri::async_runtime::spawn(sign_in(desk));
+            }
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("the window system cannot be used; is there a display (DISPLAY or WAYLAND_DISPLAY)?")?;
+    app.run(|app, event| {
+        if let RunEvent::ExitRequested { api, code: None, .. } = event {
+            // The last window is gone, not the program: that ends by quitting only.
+            api.prevent_exit();
+            quit(app, false);
+        }
+    });
+    Ok(())
+}
+
+async fn start_workstation(paths: &Paths) -> anyhow::Result<Handle> {
+    let mut shell_command = vec![std::env::current_exe()?.to_string_lossy().into_owned()];
+    // What came over the input once does not come again when the softphone starts us anew.
+    shell_command.extend(std::env::args().skip(1).filter(|argument| argument != "--sign-in-from-stdin"));
+    let options = Options {
+        data_dir: paths.data_dir.clone(),
+        runtime_dir: paths.runtime_dir.clone(),
+        softphone_program: paths.softphone.clone(),
+        shell_command,
+        extra_ca: paths.extra_ca.clone(),
+    };
+    Ok(workstation::start(options, Arc::new(OsKeyring)).await?)
+}
+
+/// For the demo: name and password come over the input, so that they are on no command line.
+async fn sign_in(desk: Handle) {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let form = match read.await {
+        Ok(Ok(line)) => serde_json::from_str::<SignInForm>(&line),
+        _ => return,
+    };
+    match form {
+        Ok(form) => {
+            if let Err(problem) = desk.sign_in(form).await {
+                tracing::warn!(%problem, "sign-in by the input failed");
+            }
+        }
+        // The words of the error could hold parts of the line.
+        Err(_) => tracing::warn!("the line of the input is not a sign-in"),
+    }
+}
+
+/// Ends the shift and the program; in a call it asks first, unless forced.
+pub fn quit(app: &AppHandle, force: bool) {
+    let Some(shell) = window::shell(app) else { return app.exit(0) };
+    let in_a_call = shell.desk.view().borrow().calls().next().is_some();
+    if in_a_call && !force {
+        return window::ask_about_quitting(app);
+    }
+    if shell.quitting.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let (app, desk) = (app.clone(), shell.desk.clone());
+    tauri::async_runtime::spawn(async move {
+        desk.quit().await;
+        app.exit(0);
+    });
+}
