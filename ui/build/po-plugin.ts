@@ -27,16 +27,21 @@ export function poCatalogues(): Plugin {
           else delete message.comments;
         }
       }
-      const { headers } = catalogue;
-      const kept = { charset: 'utf-8', headers: { 'plural-forms': pluralForms(headers) }, translations: contexts };
+      // With a language ttag takes its own table of plurals. From the header alone it would make a function out of text,
+      // which the content security policy forbids.
+      const headers = {
+        language: header(catalogue.headers, 'language'),
+        'plural-forms': header(catalogue.headers, 'plural-forms'),
+      };
+      const kept = { charset: 'utf-8', headers, translations: contexts };
       return `export default ${JSON.stringify(kept)}`;
     },
   };
 }
 
-function pluralForms(headers: Record<string, string>): string {
-  const found = Object.entries(headers).find(([name]) => name.toLowerCase() === 'plural-forms');
-  if (!found) throw new Error('the .po file has no Plural-Forms header; add it, ttag cannot choose a plural without it');
+function header(headers: Record<string, string>, name: string): string {
+  const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name);
+  if (!found) throw new Error(`the .po file has no ${name} header; add it, ttag cannot choose a plural without it`);
   return found[1];
 }
 

@@ -1,4 +1,4 @@
-import { t } from 'ttag';
+import { msgid, ngettext, t } from 'ttag';
 import type { Desk } from '../state/desk.svelte';
 import { timeOfDay } from '../i18n/format';
 import type { Message } from '../i18n/messages';
@@ -59,7 +59,11 @@ export function phoneTruth(desk: Desk): Truth {
 function failedSoftphone(detail: string, deaths: number): Truth {
   const message = {
     what: t`The softphone does not stay up`,
-    why: t`It stopped ${deaths} times within five minutes, so it is not started again by itself.`,
+    why: ngettext(
+      msgid`It stopped ${deaths} time within five minutes, so it is not started again by itself.`,
+      `It stopped ${deaths} times within five minutes, so it is not started again by itself.`,
+      deaths,
+    ),
     remedy: t`Restart it; if it stops again, tell your administrator what stands in the details.`,
     detail,
   };

@@ -11,11 +11,11 @@ export const CSP = [
   "connect-src 'self'",
 ].join('; ');
 
-export const sizes = [
+const sizes = [
   { name: '1280x800', width: 1280, height: 800 },
   { name: '1000x640', width: 1000, height: 640 },
 ];
-export const themes = ['light', 'dark'];
+const themes = ['light', 'dark'];
 export const languages = ['en', 'ru'];
 
 /** A server for the demo build and a browser; `close` ends both. */
@@ -34,19 +34,40 @@ export async function open() {
   });
   return {
     browser,
-    /** A page that shows the scene; what it complains about is in `complaints`. */
-    async show(context, scene, { theme, language, past = false }) {
+    /** A page without motion; what it complains about is collected in `complaints`. */
+    async page() {
+      const context = await browser.newContext({ viewport: sizes[0], reducedMotion: 'reduce' });
       const page = await context.newPage();
       const complaints = [];
       page.on('console', (message) => {
         if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
       });
       page.on('pageerror', (error) => complaints.push(String(error)));
-      const wish = new URLSearchParams({ scene, theme, language, ...(past ? { past: '1' } : {}) });
-      await page.goto(`http://127.0.0.1:${address.port}/demo.html?${wish}`);
-      await page.waitForFunction(() => document.querySelector('#app > *') !== null);
-      await page.evaluate(() => document.fonts.ready);
       return { page, complaints };
+    },
+    /** Shows a scene in the light theme. */
+    async show(page, scene, language) {
+      const wish = new URLSearchParams({ scene, language, theme: 'light', ...(scene === 'talking' ? { past: '1' } : {}) });
+      await page.goto(`http://127.0.0.1:${address.port}/demo.html?${wish}`);
+      await page.waitForSelector('#app > *', { state: 'attached', timeout: 10_000 }).catch(() => {
+        throw new Error(`the scene ${scene} draws nothing`);
+      });
+      await page.evaluate(() => document.fonts.ready);
+    },
+    /** The same page in each size and theme: the theme is one attribute, the size is the window's. */
+    async *looks(page) {
+      for (const size of sizes) {
+        await page.setViewportSize(size);
+        for (const theme of themes) {
+          await page.evaluate((name) => (document.documentElement.dataset.theme = name), theme);
+          yield { size, theme, name: `${theme} ${size.name}` };
+        }
+      }
+    },
+    /** Names of all scenes. */
+    async scenes(page) {
+      await this.show(page, 'desk', 'en');
+      return page.evaluate(() => window.scenes);
     },
     async close() {
       await browser.close();

@@ -1,7 +1,7 @@
 // Pages in a real browser: no accessibility violations, nothing overflows, nothing breaks the security policy.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { languages, open, sizes, themes } from './browser.mjs';
+import { languages, open } from './browser.mjs';
 import { walks } from './walks.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -36,36 +36,26 @@ async function inspect(page, complaints, name) {
     failures.push(`${name}: axe ${id}: ${help}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
   }
   for (const wide of await page.evaluate(overflowing)) failures.push(`${name}: overflows: ${wide}`);
-  for (const complaint of complaints) failures.push(`${name}: console: ${complaint}`);
+  for (const complaint of complaints.splice(0)) failures.push(`${name}: console: ${complaint}`);
 }
 
 try {
-  for (const size of sizes) {
-    const context = await lab.browser.newContext({ viewport: size, reducedMotion: 'reduce' });
-    const first = await lab.show(context, 'desk', { theme: 'light', language: 'en' });
-    const scenes = await first.page.evaluate(() => window.scenes);
-    await first.page.close();
-    for (const scene of scenes) {
-      for (const theme of themes) {
-        for (const language of languages) {
-          const { page, complaints } = await lab.show(context, scene, { theme, language, past: scene === 'talking' });
-          await inspect(page, complaints, `${scene} ${theme} ${language} ${size.name}`);
-          await page.close();
-        }
-      }
+  const { page, complaints } = await lab.page();
+  for (const scene of await lab.scenes(page)) {
+    for (const language of languages) {
+      await lab.show(page, scene, language);
+      for await (const look of lab.looks(page)) await inspect(page, complaints, `${scene} ${language} ${look.name}`);
     }
-    for (const [name, walk] of Object.entries(walks)) {
+  }
+  for (const [name, walk] of Object.entries(walks)) {
+    await lab.show(page, walk.scene, 'en');
+    try {
+      await walk.steps(page);
+      await inspect(page, complaints, name);
+    } catch (failure) {
       checks += 1;
-      const { page, complaints } = await lab.show(context, walk.scene, { theme: 'light', language: 'en' });
-      try {
-        await walk.steps(page);
-        await inspect(page, complaints, `${name} ${size.name}`);
-      } catch (failure) {
-        failures.push(`${name} ${size.name}: ${failure instanceof Error ? failure.message : failure}`);
-      }
-      await page.close();
+      failures.push(`${name}: ${failure instanceof Error ? failure.message : failure}`);
     }
-    await context.close();
   }
 } finally {
   await lab.close();
