@@ -1,1 +1,17 @@
+//! Links to PBXs. [`contract`] is what the rest of central sees; [`actor`] runs one link; everything between is pure: events
+//! and the time go in, actions and reports come out.
+
+pub mod actor;
+mod calls;
 pub mod contract;
+mod endpoints;
+mod machine;
+mod membership;
+mod observed;
+mod offers;
+mod reconcile;
+mod returning;
+#[cfg(test)]
+mod scenarios;
+
+pub use actor::{PbxConfig, PbxHandle, spawn};

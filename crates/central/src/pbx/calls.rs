@@ -1,0 +1,360 @@
+//! Channels of the PBX, as far as a watched phone's call needs them: its SIP Call-ID, the queue and customer it came by.
+//!
+//! A phone's channel is reached from the queue directly, or through `Local/…;1` → `;2` → Dial. Nothing waits for that: a call
+//! is told as soon as its Call-ID is known, and told again when more is.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ami::event::ShownChannel;
+use ami::{ChannelInfo, Event};
+
+use super::contract::{PbxCall, PbxEvent};
+use super::observed::Observed;
+use super::returning::{Customer, Entry, Plan};
+
+/// Asterisk's channel states.
+const RINGING: u8 = 5;
+const UP: u8 = 6;
+
+/// Local channels may be chained (queue → follow-me → phone); more than this is a loop.
+const MAX_HOPS: usize = 8;
+
+#[derive(Debug)]
+struct Channel {
+    info: ChannelInfo,
+    bridge: Option<String>,
+    /// Who dials it (uniqueid).
+    dialed_by: Option<String>,
+    /// It was called by a queue: (queue, uniqueid of the customer).
+    offer: Option<(String, String)>,
+    /// It entered a queue: where, and since when.
+    entry: Option<(Entry, i64)>,
+    call_id: Option<String>,
+    /// Its Call-ID was asked for and the answer is not here yet.
+    asked: bool,
+    /// The phone dialled out.
+    outgoing: bool,
+    ringing_ms: Option<i64>,
+    answered_ms: Option<i64>,
+    told: Option<PbxCall>,
+}
+
+/// Live channels.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    channels: HashMap<String, Channel>,
+    watched: BTreeSet<String>,
+    dirty: bool,
+}
+
+/// What calls want from the machine.
+#[derive(Debug, PartialEq)]
+pub(super) enum CallWant {
+    Tell(PbxEvent),
+    /// Ask for the Call-ID of (uniqueid, channel).
+    Ask(String, String),
+}
+
+impl Calls {
+    /// Sets whose calls are told.
+    pub(super) fn watch(&mut self, endpoints: impl IntoIterator<Item = String>) -> Vec<CallWant> {
+        self.watched = endpoints.into_iter().collect();
+        self.dirty = true;
+        self.ask_all()
+    }
+
+    pub(super) fn event(&mut self, event: &Event, observed: &Observed, now_ms: i64) -> Vec<CallWant> {
+        match event {
+            Event::Newchannel(info)
+            | Event::Newstate(info)
+            | Event::NewConnectedLine(info)
+            | Event::NewCallerid(info) => self.put(info, now_ms).into_iter().collect(),
+            Event::DialBegin { caller, dest } => {
+                let wants: Vec<CallWant> = self.put(dest, now_ms).into_iter().collect();
+                if let (Some(caller), Some(channel)) = (caller, self.channels.get_mut(&dest.uniqueid)) {
+                    channel.dialed_by = Some(caller.uniqueid.clone());
+                    self.dirty = true;
+                }
+                wants
+            }
+            Event::AgentCalled(call) => {
+                let mut wants: Vec<CallWant> = self.put(&call.caller, now_ms).into_iter().collect();
+                wants.extend(self.put(&call.dest, now_ms));
+                if let Some(channel) = self.channels.get_mut(&call.dest.uniqueid) {
+                    channel.offer = Some((call.queue.clone(), call.caller.uniqueid.clone()));
+                    self.dirty = true;
+                }
+                wants
+            }
+            Event::QueueCallerJoin { caller, queue, .. } => {
+                let wants: Vec<CallWant> = self.put(caller, now_ms).into_iter().collect();
+                self.entered(
+                    &caller.uniqueid,
+                    queue,
+                    observed.waiting_since(queue, &caller.uniqueid).unwrap_or(now_ms),
+                );
+                wants
+            }
+            Event::BridgeEnter { bridge, channel, .. } => {
+                let wants: Vec<CallWant> = self.put(channel, now_ms).into_iter().collect();
+                self.in_bridge(&channel.uniqueid, Some(bridge.clone()));
+                wants
+            }
+            Event::BridgeLeave { channel, .. } => {
+                self.in_bridge(&channel.uniqueid, None);
+                Vec::new()
+            }
+            Event::Rename { uniqueid, new_name } => {
+                if let Some(channel) = self.channels.get_mut(uniqueid) {
+                    channel.info.channel.clone_from(new_name);
+                    self.dirty = true;
+                }
+                Vec::new()
+            }
+            Event::Hangup { channel, .. } => self.gone(&channel.uniqueid).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes a whole CoreShowChannels.
+    pub(super) fn snapshot(&mut self, list: &[Event], observed: &Observed, now_ms: i64) -> Vec<CallWant> {
+        let mut wants = Vec::new();
+        let mut here = BTreeSet::new();
+        for event in list {
+            let Event::CoreShowChannel(shown) = event else { continue };
+            here.insert(shown.channel.uniqueid.clone());
+            wants.extend(self.put(&shown.channel, now_ms));
+            self.in_bridge(&shown.channel.uniqueid, shown.bridge.clone());
+            self.seen_in_snapshot(shown, observed, now_ms);
+        }
+        let gone: Vec<String> = self.channels.keys().filter(|id| !here.contains(*id)).cloned().collect();
+        wants.extend(gone.iter().filter_map(|id| self.gone(id)));
+        self.dirty = true;
+        wants
+    }
+
+    fn seen_in_snapshot(&mut self, shown: &ShownChannel, observed: &Observed, now_ms: i64) {
+        let age_ms = i64::try_from(shown.duration_s).unwrap_or(0) * 1000;
+        let uniqueid = &shown.channel.uniqueid;
+        if let Some(channel) = self.channels.get_mut(uniqueid)
+            && channel.info.state == Some(UP)
+            && channel.told.is_none()
+        {
+            // The beginning of the conversation was not seen; the channel's own age is its bound.
+            channel.answered_ms = Some(now_ms - age_ms);
+        }
+        let queue_application = shown.application.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("Queue"));
+        let queue =
+            shown.application_data.as_deref().and_then(|data| data.split(',').next()).filter(|name| !name.is_empty());
+        let known = self.channels.get(uniqueid).is_some_and(|channel| channel.entry.is_some());
+        if let (true, Some(queue), false) = (queue_application, queue, known) {
+            let since = observed.waiting_since(queue, uniqueid).unwrap_or(now_ms - age_ms);
+            self.entered(uniqueid, queue, since);
+        }
+    }
+
+    /// The link is away; the next snapshot says what is left.
+    pub(super) fn lost(&mut self) {
+        for channel in self.channels.values_mut() {
+            channel.asked = false;
+        }
+    }
+
+    /// The answer to [`CallWant::Ask`].
+    pub(super) fn call_id(&mut self, uniqueid: &str, call_id: Option<String>) {
+        if let Some(channel) = self.channels.get_mut(uniqueid) {
+            channel.asked = false;
+            channel.call_id = call_id.filter(|id| !id.is_empty());
+            self.dirty = true;
+        }
+    }
+
+    /// Calls that are new or changed since the last time.
+    pub(super) fn take_changes(&mut self) -> Vec<PbxEvent> {
+        if !std::mem::take(&mut self.dirty) {
+            return Vec::new();
+        }
+        let now: Vec<(String, PbxCall)> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| channel.call_id.is_some())
+            .filter_map(|(id, channel)| Some((id.clone(), self.call(id, channel)?)))
+            .collect();
+        let mut events = Vec::new();
+        for (id, call) in now {
+            let Some(channel) = self.channels.get_mut(&id) else { continue };
+            if channel.told.as_ref() != Some(&call) {
+                channel.told = Some(call.clone());
+                events.push(PbxEvent::Call(call));
+            }
+        }
+        events
+    }
+
+    /// What to do with a call whose phone died.
+    pub(super) fn plan_return(&self, sip_call_id: &str, observed: &Observed) -> Result<Plan, String> {
+        let phone = self.channels.iter().find(|(_, channel)| channel.call_id.as_deref() == Some(sip_call_id));
+        let (id, phone) = phone.ok_or("the call has already ended at the PBX")?;
+        let dead = phone.info.channel.clone();
+        let talking = self.peer(id);
+        let ringing = self.offered(id).map(|(_, customer)| customer);
+        let customer = talking.clone().or(ringing).and_then(|id| Some((id.clone(), self.channels.get(&id)?)));
+        let customer = match customer {
+            Some((uniqueid, Channel { info, entry: Some((entry, _)), .. })) => Ok(Customer {
+                channel: info.channel.clone(),
+                still_waits: talking.is_none() && observed.waits(&entry.queue, &uniqueid),
+                entry: entry.clone(),
+                uniqueid,
+            }),
+            Some(_) => Err("the call did not come by a queue".to_owned()),
+            None => Err("nobody is on the other side of the call".to_owned()),
+        };
+        Ok(Plan { dead, customer })
+    }
+
+    fn put(&mut self, info: &ChannelInfo, now_ms: i64) -> Option<CallWant> {
+        let endpoint_watched = endpoint(&info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
+        self.dirty |= endpoint_watched;
+        let known = self.channels.entry(info.uniqueid.clone()).or_insert_with(|| Channel {
+            info: info.clone(),
+            bridge: None,
+            dialed_by: None,
+            offer: None,
+            entry: None,
+            call_id: None,
+            asked: false,
+            // A channel that begins in state Ring has sent an INVITE to the PBX; one that is Down is being called.
+            outgoing: info.state == Some(4),
+            ringing_ms: None,
+            answered_ms: None,
+            told: None,
+        });
+        let name = std::mem::take(&mut known.info.channel);
+        known.info = info.clone();
+        if !name.is_empty() {
+            // A renamed channel keeps its new name though an event made before still carries the old one.
+            known.info.channel = name;
+        }
+        match info.state {
+            Some(RINGING) => drop(known.ringing_ms.get_or_insert(now_ms)),
+            Some(UP) => drop(known.answered_ms.get_or_insert(now_ms)),
+            _ => {}
+        }
+        if !endpoint_watched || known.call_id.is_some() || known.asked {
+            return None;
+        }
+        known.asked = true;
+        Some(CallWant::Ask(info.uniqueid.clone(), info.channel.clone()))
+    }
+
+    fn ask_all(&mut self) -> Vec<CallWant> {
+        let mut wants = Vec::new();
+        for (id, channel) in &mut self.channels {
+            let watched = endpoint(&channel.info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
+            if watched && channel.call_id.is_none() && !channel.asked {
+                channel.asked = true;
+                wants.push(CallWant::Ask(id.clone(), channel.info.channel.clone()));
+            }
+        }
+        wants
+    }
+
+    fn entered(&mut self, uniqueid: &str, queue: &str, since_ms: i64) {
+        let Some(channel) = self.channels.get_mut(uniqueid) else { return };
+        let info = &channel.info;
+        if let (Some(context), Some(exten), Some(priority)) = (&info.context, &info.exten, info.priority) {
+            let (context, exten) = (context.clone(), exten.clone());
+            channel.entry = Some((Entry { queue: queue.to_owned(), context, exten, priority }, since_ms));
+            self.dirty = true;
+        }
+    }
+
+    fn in_bridge(&mut self, uniqueid: &str, bridge: Option<String>) {
+        if let Some(channel) = self.channels.get_mut(uniqueid) {
+            channel.bridge = bridge;
+            self.dirty = true;
+        }
+    }
+
+    fn gone(&mut self, uniqueid: &str) -> Option<CallWant> {
+        let channel = self.channels.remove(uniqueid)?;
+        let told = channel.told?;
+        Some(CallWant::Tell(PbxEvent::CallGone {
+            endpoint: told.endpoint,
+            sip_call_id: told.sip_call_id,
+            talked: channel.answered_ms.is_some(),
+        }))
+    }
+
+    fn call(&self, id: &str, channel: &Channel) -> Option<PbxCall> {
+        let endpoint = endpoint(&channel.info.channel).filter(|endpoint| self.watched.contains(*endpoint))?;
+        let offered = self.offered(id);
+        let other = offered.as_ref().map(|(_, customer)| customer.clone()).or_else(|| self.peer(id));
+        let other = other.and_then(|id| self.channels.get(&id));
+        let entry = other.and_then(|other| other.entry.as_ref());
+        let queue = offered.map(|(queue, _)| queue).or_else(|| Some(entry?.0.queue.clone()));
+        let by = |from_other: Option<String>, connected: &Option<String>| from_other.or_else(|| connected.clone());
+        let dialled = || channel.info.exten.clone().filter(|exten| exten != "s");
+        let mut caller_number =
+            by(other.and_then(|other| other.info.caller_number.clone()), &channel.info.connected_number);
+        if channel.outgoing && caller_number.is_none() {
+            caller_number = dialled();
+        }
+        Some(PbxCall {
+            endpoint: endpoint.to_owned(),
+            sip_call_id: channel.call_id.clone()?,
+            waiting_since_ms: entry.filter(|(entry, _)| queue.as_ref() == Some(&entry.queue)).map(|(_, since)| *since),
+            queue,
+            caller_number,
+            caller_name: by(other.and_then(|other| other.info.caller_name.clone()), &channel.info.connected_name),
+            ringing_ms: channel.ringing_ms,
+            answered_ms: channel.answered_ms,
+        })
+    }
+
+    /// The queue that offers this channel, and the customer; also through Local channels.
+    fn offered(&self, id: &str) -> Option<(String, String)> {
+        let mut id = id.to_owned();
+        for _ in 0..MAX_HOPS {
+            let channel = self.channels.get(&id)?;
+            if channel.offer.is_some() {
+                return channel.offer.clone();
+            }
+            id = match self.other_half(&channel.info.channel) {
+                Some(half) if self.channels.get(&half).is_some_and(|half| half.offer.is_some()) => half,
+                half => channel.dialed_by.clone().or(half)?,
+            };
+        }
+        None
+    }
+
+    /// Who is at the other end of the bridge; through Local channels.
+    fn peer(&self, id: &str) -> Option<String> {
+        let mut id = id.to_owned();
+        for _ in 0..MAX_HOPS {
+            let bridge = self.channels.get(&id)?.bridge.as_ref()?;
+            let (peer, channel) = self
+                .channels
+                .iter()
+                .find(|(other, channel)| **other != id && channel.bridge.as_ref() == Some(bridge))?;
+            match self.other_half(&channel.info.channel) {
+                Some(half) => id = half,
+                None => return Some(peer.clone()),
+            }
+        }
+        None
+    }
+
+    /// Uniqueid of the other half of a Local channel.
+    fn other_half(&self, name: &str) -> Option<String> {
+        let base = name.strip_prefix("Local/")?;
+        let (base, half) = base.rsplit_once(';')?;
+        let other = format!("Local/{base};{}", if half == "1" { "2" } else { "1" });
+        self.channels.iter().find(|(_, channel)| channel.info.channel == other).map(|(id, _)| id.clone())
+    }
+}
+
+/// Endpoint of a PJSIP channel.
+fn endpoint(channel: &str) -> Option<&str> {
+    channel.strip_prefix("PJSIP/")?.rsplit_once('-').map(|(endpoint, _)| endpoint)
+}
