@@ -5,13 +5,24 @@
 //! recipe (config_site.h, build.sh, patches/), so a changed patch never links with an old library.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Not by returning it: a back trace would bury what to do.
+            eprintln!("{e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     for file in ["build.sh", "config_site.h", "patches", "shim", "build.rs"] {
         println!("cargo::rerun-if-changed={file}");

@@ -2,6 +2,10 @@
 #include "linedesk_shim.h"
 
 #include <pjsua2.hpp>
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+#include <alsa/asoundlib.h>
+#include <pjmedia-audiodev/alsa.h>
+#endif
 
 #include <atomic>
 #include <cerrno>
@@ -12,6 +16,7 @@
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <vector>
 
 using namespace pj;
 
@@ -411,6 +416,34 @@ CallOpParam audio_only() {
     return op;
 }
 
+// The devices that a person may choose. ALSA's list has dozens of plugins and of names for the same card; opening each, as
+// pjmedia does by itself, takes long and starts other programs' libraries.
+void name_devices() {
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+    std::vector<std::string> names;
+    void **hints = nullptr;
+    if (snd_device_name_hint(-1, "pcm", &hints) == 0) {
+        for (void **h = hints; *h; h++) {
+            char *name = snd_device_name_get_hint(*h, "NAME");
+            if (!name) continue;
+            std::string n(name);
+            free(name);
+            bool server = n == "default" || n == "pulse" || n == "pipewire";
+            bool card = n.rfind("plughw:", 0) == 0 || n.rfind("sysdefault:", 0) == 0;
+            if ((server || card) && names.size() < 64) names.push_back(n);
+        }
+        snd_device_name_free_hint(hints);
+    }
+    // With none at all pjmedia would enumerate by itself.
+    if (names.empty()) names.push_back("default");
+    std::vector<const char *> pointers;
+    for (const auto &n : names) pointers.push_back(n.c_str());
+    pjmedia_aud_alsa_set_devices(nullptr, static_cast<unsigned>(pointers.size()), pointers.data()); // looks again, too
+#else
+    pjmedia_aud_dev_refresh();
+#endif
+}
+
 Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 
 } // namespace
@@ -423,6 +456,8 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
     Phone *made = nullptr;
     bool done = guarded(error, [&] {
         auto phone = std::make_unique<Phone>(*config);
+        // Until libInit has our writer, pjlib would print to stdout, which may carry the protocol.
+        pj_log_set_level(0);
         Endpoint &ep = phone->endpoint;
         ep.libCreate();
         EpConfig c;
@@ -478,7 +513,10 @@ void ld_destroy(ld_phone *phone) {
     quietly([&] {
         for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });
     });
-    quietly([&] { p->endpoint.libDestroy(); });
+    // The writer goes with the library; what is logged after that would end on stdout. Whoever calls has waited for the
+    // registrars' answers, so libDestroy need not sleep its second for them (NO_RX_MSG).
+    pj_log_set_level(0);
+    quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
 }
@@ -719,7 +757,7 @@ void ld_call_free(ld_phone *phone, uint64_t call) {
 uint32_t ld_devices(ld_phone *, bool refresh, ld_device *devices, uint32_t capacity) {
     uint32_t n = 0;
     quietly([&] {
-        if (refresh) pjmedia_aud_dev_refresh();
+        if (refresh) name_devices();
         unsigned count = pjmedia_aud_dev_count();
         for (unsigned i = 0; i < count; i++) {
             pjmedia_aud_dev_info info;

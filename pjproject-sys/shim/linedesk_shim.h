@@ -109,7 +109,7 @@ typedef struct ld_stats {
 
 /* Starts pjlib and pjsua2; one phone in a process. */
 ld_phone *ld_create(const ld_config *config, ld_error *error);
-/* Ends all: calls, registrations (waits shortly for their answer), threads. No callback comes after it. */
+/* Ends all: calls, registrations (without waiting for the answers: wait before), threads. No callback comes after it. */
 void ld_destroy(ld_phone *phone);
 const char *ld_version(void);
 

@@ -246,7 +246,7 @@ impl Loop {
             dropped: 0,
         };
         engine.apply_codecs()?;
-        engine.look_for_devices(false);
+        engine.look_for_devices(true);
         Ok(engine)
     }
 
