@@ -3,7 +3,16 @@
 // Texts of the interface are found by ttag-cli, for which Svelte files are turned into TypeScript first; texts of Rust
 // code are the literals given to `gettext` and `ngettext`. Both go into one catalogue per language, merged by msgmerge.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +33,8 @@ function extract() {
   withTemplate((template) => {
     copyFileSync(template, join(locales, 'linedesk.pot'));
     for (const catalogue of catalogues()) writeFileSync(catalogue, merged(catalogue, template));
-    for (const catalogue of catalogues()) console.log(`${relative(root, catalogue)}: ${missing(catalogue).length} to translate`);
+    for (const catalogue of catalogues())
+      console.log(`${relative(root, catalogue)}: ${missing(catalogue).length} to translate`);
   });
 }
 
@@ -32,7 +42,8 @@ function check() {
   const stale = [];
   withTemplate((template) => {
     const committed = join(locales, 'linedesk.pot');
-    if (!existsSync(committed) || readFileSync(committed, 'utf8') !== readFileSync(template, 'utf8')) stale.push('linedesk.pot');
+    if (!existsSync(committed) || readFileSync(committed, 'utf8') !== readFileSync(template, 'utf8'))
+      stale.push('linedesk.pot');
     for (const catalogue of catalogues()) {
       const name = relative(locales, catalogue);
       if (readFileSync(catalogue, 'utf8') !== merged(catalogue, template)) stale.push(name);
@@ -69,11 +80,16 @@ function interfaceTexts(work, template) {
     const copy = join(copies, relative(join(ui, 'src'), file));
     mkdirSync(dirname(copy), { recursive: true });
     const text = readFileSync(file, 'utf8');
-    if (file.endsWith('.svelte')) writeFileSync(`${copy}.ts`, svelte2tsx(text, { filename: file, isTsFile: true }).code);
+    if (file.endsWith('.svelte'))
+      writeFileSync(`${copy}.ts`, svelte2tsx(text, { filename: file, isTsFile: true }).code);
     else writeFileSync(copy, text);
   }
   const ttag = join(ui, 'node_modules', '.bin', 'ttag');
-  const said = run(ttag, ['extract', '-o', template, '--extractLocation', 'file', '--sortByMsgid', join('ui', 'src')], work);
+  const said = run(
+    ttag,
+    ['extract', '-o', template, '--extractLocation', 'file', '--sortByMsgid', join('ui', 'src')],
+    work,
+  );
   if (!existsSync(template)) fail(`ttag found no texts:\n${said}`);
   writeFileSync(template, readFileSync(template, 'utf8').replaceAll('.svelte.ts', '.svelte'));
 }
@@ -104,12 +120,21 @@ function rustTexts() {
 
 function unescape(rust) {
   // A backslash before a line end leaves out the line end and the blanks after it, as Rust does.
-  return JSON.parse(`"${rust.replace(/\\\n\s*/g, '').replace(/\\'/g, "'").replace(/\n/g, '\\n')}"`);
+  return JSON.parse(
+    `"${rust
+      .replace(/\\\n\s*/g, '')
+      .replace(/\\'/g, "'")
+      .replace(/\n/g, '\\n')}"`,
+  );
 }
 
 function merged(catalogue, template) {
   const args = ['--quiet', '--no-fuzzy-matching', '--sort-output', '--no-wrap', '-o', '-', catalogue, template];
-  return settled(run('msgmerge', args).replace(/\n#~[^\n]*/g, '').replace(/\n{3,}/g, '\n\n'));
+  return settled(
+    run('msgmerge', args)
+      .replace(/\n#~[^\n]*/g, '')
+      .replace(/\n{3,}/g, '\n\n'),
+  );
 }
 
 /** Without what changes by itself: dates and the names of generators. */
@@ -118,17 +143,25 @@ function settled(text) {
 }
 
 function messagesOf(catalogue) {
-  return Object.values(po.parse(readFileSync(catalogue)).translations).flatMap((context) => Object.values(context)).filter(({ msgid }) => msgid !== '');
+  return Object.values(po.parse(readFileSync(catalogue)).translations)
+    .flatMap((context) => Object.values(context))
+    .filter(({ msgid }) => msgid !== '');
 }
 
 function missing(catalogue) {
-  return messagesOf(catalogue).filter(({ msgstr, comments }) => msgstr.some((text) => text === '') || comments?.flag?.includes('fuzzy')).map(({ msgid }) => msgid);
+  return messagesOf(catalogue)
+    .filter(({ msgstr, comments }) => msgstr.some((text) => text === '') || comments?.flag?.includes('fuzzy'))
+    .map(({ msgid }) => msgid);
 }
 
 /** Texts whose translation names a value that the source does not have, or forgets one. */
 function mismatched(catalogue) {
   const names = (text) => [...new Set(text.match(/\$\{[^}]*\}|\{\w*\}/g) ?? [])].sort().join(' ');
-  return messagesOf(catalogue).filter(({ msgid, msgid_plural, msgstr }) => msgstr.some((text) => text !== '' && names(text) !== names(msgid_plural ?? msgid))).map(({ msgid }) => msgid);
+  return messagesOf(catalogue)
+    .filter(({ msgid, msgid_plural, msgstr }) =>
+      msgstr.some((text) => text !== '' && names(text) !== names(msgid_plural ?? msgid)),
+    )
+    .map(({ msgid }) => msgid);
 }
 
 function catalogues() {
@@ -138,7 +171,9 @@ function catalogues() {
 function files(folder, pattern) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && pattern.test(entry.name) && !/\/(target|node_modules)(\/|$)/.test(entry.parentPath))
+    .filter(
+      (entry) => entry.isFile() && pattern.test(entry.name) && !/\/(target|node_modules)(\/|$)/.test(entry.parentPath),
+    )
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

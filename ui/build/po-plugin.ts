@@ -23,7 +23,7 @@ export function poCatalogues(): Plugin {
       const contexts = catalogue.translations as unknown as Record<string, Record<string, Message>>;
       for (const messages of Object.values(contexts)) {
         for (const [key, message] of Object.entries(messages)) {
-          if (key !== '' && !isUsable(message)) delete messages[key];
+          if (key !== '' && !isUsable(message)) Reflect.deleteProperty(messages, key);
           else delete message.comments;
         }
       }

@@ -23,9 +23,12 @@ if (host.state?.phone && wish.has('past')) {
   const names = ['+74951234567', '+78126001010', '204', '+79215552010'];
   names.forEach((number, at) => {
     const id = 100 + at;
-    const past = talking(id, 95_000 * (at + 1), { remote_number: number, direction: at === 2 ? 'outgoing' : 'incoming' });
-    const { talk_ms: _talk, answered_at_ms: _answered, ...ringing } = past;
-    host.patch({ phone: { calls: { [id]: at === 1 ? { ...ringing, phase: 'ringing' } : past } } });
+    const past = talking(id, 95_000 * (at + 1), {
+      remote_number: number,
+      direction: at === 2 ? 'outgoing' : 'incoming',
+    });
+    const ringing = { ...past, phase: 'ringing', talk_ms: null, answered_at_ms: null };
+    host.patch({ phone: { calls: { [id]: at === 1 ? ringing : past } } });
     host.patch({ phone: { calls: { [id]: null } } });
   });
 }

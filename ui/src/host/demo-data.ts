@@ -79,7 +79,9 @@ export function me(): MeState {
       2: membership(),
       3: membership({ joined: false, fixed: true, paused: true }),
     },
-    phones: { 1: { number: '101', pbx: 1, state: 'reachable', since_ms: Date.now() - 90 * minutes, register_again: 0 } },
+    phones: {
+      1: { number: '101', pbx: 1, state: 'reachable', since_ms: Date.now() - 90 * minutes, register_again: 0 },
+    },
     pbxs: { 1: { name: 'Office', up: true, since_ms: Date.now() - 600 * minutes, managed: true } },
     calls: {},
   };

@@ -27,8 +27,6 @@ function change(edit: (view: View) => void): () => View {
   };
 }
 
-
-
 /** Every state that a screenshot or page test looks at, by name. */
 export const scenes: Record<string, () => View | undefined> = {
   loading: () => undefined,
@@ -63,7 +61,8 @@ export const scenes: Record<string, () => View | undefined> = {
   }),
   ringing: () => withCalls(signedIn(), [call(1)], [info()]),
   'ringing-direct': () => withCalls(signedIn(), [call(1, { remote_number: '104', remote_name: 'Olga Sidorova' })]),
-  talking: () => withCalls(signedIn(), [talking(1, 247_000)], [info({ answered_ms: ago(247_000) })]),
+  talking: () =>
+    withCalls(signedIn(), [talking(1, 247_000)], [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })]),
   'two-calls': () => {
     const view = withCalls(
       signedIn(),
@@ -80,7 +79,11 @@ export const scenes: Record<string, () => View | undefined> = {
   dialing: () =>
     withCalls(signedIn(), [call(1, { direction: 'outgoing', phase: 'ringing-there', remote_number: '+78126001010' })]),
   adopted: () => ({
-    ...withCalls(signedIn(), [talking(1, 247_000)], [info({ answered_ms: ago(247_000) })]),
+    ...withCalls(
+      signedIn(),
+      [talking(1, 247_000)],
+      [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })],
+    ),
     notices: { 1: { at_ms: ago(2_000), what: { notice: 'call-adopted' } } },
   }),
   break: change((view) => {
@@ -113,7 +116,11 @@ export const scenes: Record<string, () => View | undefined> = {
       };
   }),
   stale: change((view) => {
-    view.central = { state: 'lost', since_ms: ago(9 * minutes), problem: { code: 'unreachable', detail: 'No route to host' } };
+    view.central = {
+      state: 'lost',
+      since_ms: ago(9 * minutes),
+      problem: { code: 'unreachable', detail: 'No route to host' },
+    };
   }),
   troubles: change((view) => {
     view.softphone = { state: 'failed', since_ms: ago(1_000), deaths: 3, problem: 'signal 11 (core dumped)' };

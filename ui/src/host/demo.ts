@@ -1,7 +1,7 @@
 import type { AudioDevice, Call, Command, View } from '../generated/contract';
 import { mergePatch } from '../state/merge-patch';
 import { quality } from './demo-data';
-import type { Host, HostEvents, HttpAnswer, PhoneAnswer, Preferences, SignInForm, ViewUpdate } from './host';
+import type { Host, HostEvents, HttpAnswer, Moment, PhoneAnswer, Preferences, SignInForm, ViewUpdate } from './host';
 
 /** What was asked of the host, for tests. */
 export type Asked = [what: string, ...details: unknown[]];
@@ -13,6 +13,7 @@ export type Asked = [what: string, ...details: unknown[]];
 export class DemoHost implements Host {
   readonly kind = 'demo';
   readonly asked: Asked[] = [];
+  readonly marks: Moment[] = [];
   saved: Preferences = { theme: 'system', toldAboutTray: true };
   /** What the next sign-in, request and phone command answer; obeys when not set. */
   answers: { signIn?: Awaited<ReturnType<Host['signIn']>>; request?: HttpAnswer | Error; phone?: PhoneAnswer } = {};
@@ -46,7 +47,9 @@ export class DemoHost implements Host {
 
   async signOut(): Promise<void> {
     this.asked.push(['sign-out']);
-    this.patch({ session: { state: 'signed-out', server: 'https://linedesk.example.org', username: 'anna', me: null } });
+    this.patch({
+      session: { state: 'signed-out', server: 'https://linedesk.example.org', username: 'anna', me: null },
+    });
   }
 
   async request(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
@@ -114,8 +117,8 @@ export class DemoHost implements Host {
     if (!force && Object.keys(this.state?.phone?.calls ?? {}).length > 0) this.emit('quit-asked');
   }
 
-  mark(moment: string): void {
-    this.asked.push(['mark', moment]);
+  mark(moment: Moment): void {
+    this.marks.push(moment);
     performance.mark(moment);
   }
 

@@ -160,7 +160,12 @@ export function commandErrorText(command: Command, error: CommandError | PhoneEr
         remedy: t`Wait until it is back; it is started again by itself.`,
       };
     case 'not-registered':
-      return { what, why: t`The phone is not registered.`, remedy: t`Wait until it is; it is tried by itself.`, detail };
+      return {
+        what,
+        why: t`The phone is not registered.`,
+        remedy: t`Wait until it is; it is tried by itself.`,
+        detail,
+      };
     case 'bad-argument':
       return command.do === 'dial'
         ? { what, why: t`This is not a number.`, remedy: t`Use digits, +, * and #.`, detail }
@@ -232,7 +237,10 @@ export function noticeText({ what }: Notice): Message {
       };
     case 'customer-returned': {
       const queue = what.queue;
-      return { what: t`The customer is back in the queue ${queue}, first`, why: t`The call with the softphone was lost.` };
+      return {
+        what: t`The customer is back in the queue ${queue}, first`,
+        why: t`The call with the softphone was lost.`,
+      };
     }
     case 'call-ended':
       return callEndText(what.record.call.remote_number, what.record.end.sip_status, what.record.end);
@@ -281,7 +289,11 @@ function callEndText(rawNumber: string, status: number, end: { by: string; reaso
       return { what: t`${number} did not answer`, remedy: t`Try again later.`, detail };
     case 403:
     case 603:
-      return { what: t`The call to ${number} was refused`, remedy: t`If you should be able to call it, tell your administrator.`, detail };
+      return {
+        what: t`The call to ${number} was refused`,
+        remedy: t`If you should be able to call it, tell your administrator.`,
+        detail,
+      };
     default:
       return { what: t`The call with ${number} ended`, why: t`The telephone system ended it.`, detail };
   }

@@ -119,7 +119,10 @@ export function centralTruth(desk: Desk): Truth {
   const since = timeOfDay(link.since_ms);
   const message = {
     what: t`No link to central since ${since}`,
-    why: t`Queues and statuses are as of then. The phone works.`,
+    why:
+      phoneTruth(desk).state === 'ok'
+        ? t`Queues and statuses are as of then. The phone works.`
+        : t`Queues and statuses are as of then.`,
     remedy: t`It is tried again by itself; if it lasts, check the network.`,
     ...(link.problem && 'detail' in link.problem ? { detail: link.problem.detail } : {}),
   };

@@ -135,7 +135,12 @@ export class Actions {
     } catch (failure) {
       this.#say(
         'central',
-        { what, why: t`Central cannot be reached.`, remedy: t`Try again when the link is back.`, detail: said(failure) },
+        {
+          what,
+          why: t`Central cannot be reached.`,
+          remedy: t`Try again when the link is back.`,
+          detail: said(failure),
+        },
         key,
       );
     }

@@ -23,7 +23,9 @@ export class EndedCalls {
       return;
     }
     const now = after.phone?.calls ?? {};
-    const gone = Object.values(before.phone?.calls ?? {}).filter(({ id }) => !(id in now) || now[id]?.phase === 'ended');
+    const gone = Object.values(before.phone?.calls ?? {}).filter(
+      ({ id }) => !(id in now) || now[id]?.phase === 'ended',
+    );
     const fresh = gone.filter((call) => !this.list.some((old) => old.call.sip_call_id === call.sip_call_id));
     const ends = endsBySipCallId(after);
     if (fresh.length > 0) {
@@ -45,7 +47,8 @@ export class EndedCalls {
   }
 }
 
-function endsBySipCallId(view: View): Map<string, CallEnd> {
+function endsBySipCallId(view: View): ReadonlyMap<string, CallEnd> {
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- read once, never followed
   const ends = new Map<string, CallEnd>();
   for (const { what } of Object.values(view.notices)) {
     if (what.notice === 'call-ended') ends.set(what.record.call.sip_call_id, what.record.end);

@@ -3,7 +3,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
   for (const [key, change] of Object.entries(patch)) {
-    if (change === null) delete result[key];
+    if (change === null) Reflect.deleteProperty(result, key);
     else result[key] = mergePatch(result[key], change);
   }
   return result;

@@ -47,7 +47,12 @@ export async function open() {
     },
     /** Shows a scene in the light theme. */
     async show(page, scene, language) {
-      const wish = new URLSearchParams({ scene, language, theme: 'light', ...(scene === 'talking' ? { past: '1' } : {}) });
+      const wish = new URLSearchParams({
+        scene,
+        language,
+        theme: 'light',
+        ...(scene === 'talking' ? { past: '1' } : {}),
+      });
       await page.goto(`http://127.0.0.1:${address.port}/demo.html?${wish}`);
       await page.waitForSelector('#app > *', { state: 'attached', timeout: 10_000 }).catch(() => {
         throw new Error(`the scene ${scene} draws nothing`);

@@ -13,7 +13,9 @@ let checks = 0;
 function overflowing() {
   const meant = (node) => {
     const style = getComputedStyle(node);
-    return ['auto', 'scroll'].includes(style.overflowX) || style.textOverflow === 'ellipsis' || style.clipPath !== 'none';
+    return (
+      ['auto', 'scroll'].includes(style.overflowX) || style.textOverflow === 'ellipsis' || style.clipPath !== 'none'
+    );
   };
   const found = [];
   if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');

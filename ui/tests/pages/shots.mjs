@@ -37,7 +37,10 @@ try {
     }
     for (const [name, { scene, clicks }] of Object.entries(opened)) {
       if (only.length > 0 && !only.includes(name)) continue;
-      for (const [width, height] of [[1280, 800], [1000, 640]]) {
+      for (const [width, height] of [
+        [1280, 800],
+        [1000, 640],
+      ]) {
         // A menu closes when the window changes its size, so each size opens its own.
         await page.setViewportSize({ width, height });
         await lab.show(page, scene, language);
