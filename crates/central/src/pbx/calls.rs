@@ -43,6 +43,9 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     channels: HashMap<String, Channel>,
+    /// Name → uniqueid, and bridge → uniqueids: calls are followed at every event, on a PBX with hundreds of channels.
+    names: HashMap<String, String>,
+    bridges: HashMap<String, BTreeSet<String>>,
     watched: BTreeSet<String>,
     dirty: bool,
 }
@@ -106,7 +109,9 @@ impl Calls {
             }
             Event::Rename { uniqueid, new_name } => {
                 if let Some(channel) = self.channels.get_mut(uniqueid) {
-                    channel.info.channel.clone_from(new_name);
+                    let old = std::mem::replace(&mut channel.info.channel, new_name.clone());
+                    self.names.remove(&old);
+                    self.names.insert(new_name.clone(), uniqueid.clone());
                     self.dirty = true;
                 }
                 Vec::new()
@@ -235,6 +240,7 @@ impl Calls {
             // A renamed channel keeps its new name though an event made before still carries the old one.
             known.info.channel = name;
         }
+        self.names.entry(known.info.channel.clone()).or_insert_with(|| info.uniqueid.clone());
         match info.state {
             Some(RINGING) => drop(known.ringing_ms.get_or_insert(now_ms)),
             Some(UP) => drop(known.answered_ms.get_or_insert(now_ms)),
@@ -270,14 +276,32 @@ impl Calls {
     }
 
     fn in_bridge(&mut self, uniqueid: &str, bridge: Option<String>) {
-        if let Some(channel) = self.channels.get_mut(uniqueid) {
-            channel.bridge = bridge;
-            self.dirty = true;
+        let Some(channel) = self.channels.get_mut(uniqueid) else { return };
+        self.dirty = true;
+        let left = std::mem::replace(&mut channel.bridge, bridge.clone());
+        if let Some(left) = left.filter(|left| bridge.as_ref() != Some(left)) {
+            self.leave(&left, uniqueid);
+        }
+        if let Some(bridge) = bridge {
+            self.bridges.entry(bridge).or_default().insert(uniqueid.to_owned());
+        }
+    }
+
+    fn leave(&mut self, bridge: &str, uniqueid: &str) {
+        if let Some(inside) = self.bridges.get_mut(bridge) {
+            inside.remove(uniqueid);
+            if inside.is_empty() {
+                self.bridges.remove(bridge);
+            }
         }
     }
 
     fn gone(&mut self, uniqueid: &str) -> Option<CallWant> {
         let channel = self.channels.remove(uniqueid)?;
+        self.names.remove(&channel.info.channel);
+        if let Some(bridge) = &channel.bridge {
+            self.leave(bridge, uniqueid);
+        }
         let told = channel.told?;
         Some(CallWant::Tell(PbxEvent::CallGone {
             endpoint: told.endpoint,
@@ -289,26 +313,35 @@ impl Calls {
     fn call(&self, id: &str, channel: &Channel) -> Option<PbxCall> {
         let endpoint = endpoint(&channel.info.channel).filter(|endpoint| self.watched.contains(*endpoint))?;
         let offered = self.offered(id);
-        let other = offered.as_ref().map(|(_, customer)| customer.clone()).or_else(|| self.peer(id));
-        let other = other.and_then(|id| self.channels.get(&id));
-        let entry = other.and_then(|other| other.entry.as_ref());
-        let queue = offered.map(|(queue, _)| queue).or_else(|| Some(entry?.0.queue.clone()));
-        let by = |from_other: Option<String>, connected: &Option<String>| from_other.or_else(|| connected.clone());
-        let dialled = || channel.info.exten.clone().filter(|exten| exten != "s");
-        let mut caller_number =
-            by(other.and_then(|other| other.info.caller_number.clone()), &channel.info.connected_number);
-        if channel.outgoing && caller_number.is_none() {
-            caller_number = dialled();
+        // Who talks counts for more than who was offered: the call may have been handed over since.
+        let other_id = self.peer(id).or_else(|| offered.as_ref().map(|(_, customer)| customer.clone()));
+        let other = other_id.as_ref().and_then(|id| self.channels.get(id));
+        let sip_call_id = channel.call_id.clone()?;
+        let (ringing_ms, answered_ms) = (channel.ringing_ms, channel.answered_ms);
+        if let (None, Some(told)) = (other, &channel.told) {
+            // The other side goes first when a call ends; what is known of the call does not change by that.
+            return Some(PbxCall { ringing_ms, answered_ms, ..told.clone() });
         }
+        let entry = other.and_then(|other| other.entry.as_ref());
+        let offering = offered.filter(|(_, customer)| other_id.as_ref() == Some(customer)).map(|(queue, _)| queue);
+        let queue = offering.or_else(|| Some(entry?.0.queue.clone()));
+        let dialled = || channel.info.exten.clone().filter(|exten| channel.outgoing && exten != "s");
+        let number =
+            other.and_then(|other| other.info.caller_number.clone()).or_else(|| channel.info.connected_number.clone());
+        let name =
+            other.and_then(|other| other.info.caller_name.clone()).or_else(|| channel.info.connected_name.clone());
+        let since = entry.filter(|(entry, _)| queue.as_ref() == Some(&entry.queue)).map(|(_, since)| *since);
+        // A customer who is sent back to the queue begins a new wait there; the wait before this answer is over.
+        let before = channel.told.as_ref().filter(|told| told.answered_ms.is_some() && told.queue == queue);
         Some(PbxCall {
             endpoint: endpoint.to_owned(),
-            sip_call_id: channel.call_id.clone()?,
-            waiting_since_ms: entry.filter(|(entry, _)| queue.as_ref() == Some(&entry.queue)).map(|(_, since)| *since),
+            sip_call_id,
+            waiting_since_ms: before.map_or(since, |told| told.waiting_since_ms),
             queue,
-            caller_number,
-            caller_name: by(other.and_then(|other| other.info.caller_name.clone()), &channel.info.connected_name),
-            ringing_ms: channel.ringing_ms,
-            answered_ms: channel.answered_ms,
+            caller_number: number.or_else(dialled),
+            caller_name: name,
+            ringing_ms,
+            answered_ms,
         })
     }
 
@@ -333,10 +366,8 @@ impl Calls {
         let mut id = id.to_owned();
         for _ in 0..MAX_HOPS {
             let bridge = self.channels.get(&id)?.bridge.as_ref()?;
-            let (peer, channel) = self
-                .channels
-                .iter()
-                .find(|(other, channel)| **other != id && channel.bridge.as_ref() == Some(bridge))?;
+            let peer = self.bridges.get(bridge)?.iter().find(|other| **other != id)?;
+            let channel = self.channels.get(peer)?;
             match self.other_half(&channel.info.channel) {
                 Some(half) => id = half,
                 None => return Some(peer.clone()),
@@ -349,8 +380,7 @@ impl Calls {
     fn other_half(&self, name: &str) -> Option<String> {
         let base = name.strip_prefix("Local/")?;
         let (base, half) = base.rsplit_once(';')?;
-        let other = format!("Local/{base};{}", if half == "1" { "2" } else { "1" });
-        self.channels.iter().find(|(_, channel)| channel.info.channel == other).map(|(id, _)| id.clone())
+        self.names.get(&format!("Local/{base};{}", if half == "1" { "2" } else { "1" })).cloned()
     }
 }
 

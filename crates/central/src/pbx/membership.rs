@@ -305,10 +305,9 @@ impl Memberships {
         let (managed, keeps_reasons) = (self.managed, self.keeps_reasons);
         let member = self.members.get_mut(key)?;
         let seen = observed.member(key);
-        let penalty = observed.info(key).map(|info| info.penalty);
         let progress = if let Some(words) = &member.failed {
             Progress::Failed(words.clone())
-        } else if next_step(&member.wish, &seen, penalty, keeps_reasons).is_none()
+        } else if next_step(&member.wish, &seen, None, keeps_reasons).is_none()
             || member.held && is_alike(&member.wish, &seen)
         {
             Progress::Applied
