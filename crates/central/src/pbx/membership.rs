@@ -220,6 +220,8 @@ impl Memberships {
                 Vec::new()
             }
             Err(error) => {
+                let refused = &flight.step;
+                member.sent.retain(|(step, _)| step != refused);
                 let words = match error {
                     AmiError::Refused { why, .. } => why,
                     other => other.to_string(),
@@ -355,7 +357,7 @@ impl Tracked {
         self.restored_ms.clear();
     }
 
-    fn cause(&self, change: &Change, sight: Sight, now_ms: i64) -> Cause {
+    fn cause(&mut self, change: &Change, sight: Sight, now_ms: i64) -> Cause {
         match sight {
             Sight::First => return Cause::Found,
             Sight::AfterRestart => return Cause::Restart,
@@ -369,7 +371,9 @@ impl Tracked {
             Sight::Live | Sight::Resync => {}
         }
         let ours = |(step, at): &(Step, i64)| now_ms - at < ECHO_MS && step.explains(&change.after);
-        if self.sent.iter().any(ours) {
+        if let Some(at) = self.sent.iter().position(ours) {
+            // A step has one echo. A person who does the like a moment later is not taken for it.
+            self.sent.drain(..=at);
             return Cause::Ours;
         }
         // app_queue's own word, the same since 1.8.

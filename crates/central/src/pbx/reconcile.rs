@@ -101,7 +101,10 @@ impl Step {
     /// Whether what is seen can be the effect of this step.
     pub(super) fn explains(&self, seen: &ObservedMember) -> bool {
         match self {
-            Self::Add { paused } => seen.present && seen.paused == paused.is_some(),
+            Self::Add { paused } => {
+                let other_reason = seen.paused_reason.is_some() && seen.paused_reason != *paused;
+                seen.present && seen.paused == paused.is_some() && !other_reason
+            }
             Self::Remove => !seen.present,
             Self::Pause { reason } => {
                 seen.present && seen.paused && seen.paused_reason.as_ref().is_none_or(|seen| seen == reason)

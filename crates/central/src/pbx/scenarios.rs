@@ -235,6 +235,24 @@ fn a_change_by_hand_is_adopted_and_not_fought() {
 }
 
 #[test]
+fn a_hand_right_after_our_action_is_not_taken_for_its_echo() {
+    let mut pbx = Pbx::new(true);
+    pbx.wish(vec![wish("dyn", LOCAL, true, Some("Lunch"))]);
+    pbx.connect("06:00:00", "Event: QueueParams\nQueue: dyn\n\n");
+    pbx.say(&live("QueueMemberAdded", "dyn", LOCAL, Some("Lunch")));
+    pbx.members();
+    pbx.now += 20;
+    pbx.say(&live("QueueMemberPause", "dyn", LOCAL, Some("by hand")));
+    assert_eq!(pbx.one().0, Cause::Pbx);
+    pbx.wish(vec![wish("dyn", LOCAL, true, None)]);
+    pbx.say(&live("QueueMemberPause", "dyn", LOCAL, None));
+    assert_eq!(pbx.members().last().map(|(_, cause, _)| *cause), Some(Cause::Ours));
+    pbx.now += 20;
+    pbx.say(&live("QueueMemberPause", "dyn", LOCAL, Some("Lunch")));
+    assert_eq!(pbx.one().0, Cause::Pbx, "the same as our first action, which had its echo");
+}
+
+#[test]
 fn a_removal_by_hand_is_adopted() {
     let mut pbx = settled();
     pbx.say(&live("QueueMemberRemoved", "dyn", LOCAL, None));
