@@ -9,7 +9,6 @@ mod logging;
 mod paths;
 mod platform;
 mod shell;
-mod text;
 mod timings;
 mod tray;
 mod window;

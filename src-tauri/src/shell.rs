@@ -5,8 +5,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::BufRead as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tauri::async_runtime::JoinHandle;
 use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
@@ -50,6 +50,7 @@ impl Shell {
             window::apply_theme(app, new.theme);
         }
         if before.language != new.language {
+            speak(&new);
             tray::retranslate(app);
         }
         new.save(&self.preferences_file)
@@ -59,6 +60,7 @@ impl Shell {
 /// Runs until the program ends.
 pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::Result<()> {
     let preferences = Preferences::load(&paths.preferences);
+    speak(&preferences);
     let mut single = tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app));
     if paths.is_own_installation {
         // Another data directory is another installation: a demo beside the real one, tests beside each other.
@@ -177,4 +179,12 @@ pub fn quit(app: &AppHandle, force: bool) {
         desk.quit().await;
         app.exit(0);
     });
+}
+
+/// The preferred language, else the system's.
+fn speak(preferences: &Preferences) {
+    let of_system = || {
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|tag| !tag.is_empty()))
+    };
+    i18n::set_language(&preferences.language.clone().or_else(of_system).unwrap_or_default());
 }

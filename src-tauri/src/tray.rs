@@ -1,11 +1,9 @@
 //! The icon in the tray. It is made after the first paint: it is not worth a millisecond of the start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tauri::AppHandle;
 use tauri::menu::{MenuBuilder, MenuItemBuilder};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIconBuilder, TrayIconEvent};
-use tauri::{AppHandle, Manager};
-
-use crate::text::text;
 
 const ID: &str = "main";
 
@@ -34,8 +32,8 @@ pub fn install(app: &AppHandle) {
 }
 
 fn build(app: &AppHandle) -> tauri::Result<()> {
-    let show = MenuItemBuilder::with_id("show", text("Show Linedesk")).build(app)?;
-    let quit = MenuItemBuilder::with_id("quit", text("Quit")).build(app)?;
+    let show = MenuItemBuilder::with_id("show", i18n::gettext("Show Linedesk")).build(app)?;
+    let quit = MenuItemBuilder::with_id("quit", i18n::gettext("Quit")).build(app)?;
     let menu = MenuBuilder::new(app).items(&[&show, &quit]).build()?;
     let mut tray = TrayIconBuilder::with_id(ID)
         .tooltip("Linedesk")

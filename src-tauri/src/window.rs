@@ -13,15 +13,17 @@ pub const MAIN: &str = "main";
 /// Makes it. It shows at once in the theme's colour, so that nothing flashes before the page has painted.
 pub fn open(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
     let asked = as_tauri(theme);
-    let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::default())
+    let mut window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::default())
         .title("Linedesk")
         .inner_size(1280.0, 800.0)
         .min_inner_size(1000.0, 640.0)
         .theme(asked)
-        .background_color(background(asked))
         // The page is ours alone: a link goes to the system's browser by a command, never here.
-        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
-        .build()?;
+        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"));
+    if let Some(color) = background(asked) {
+        window = window.background_color(color);
+    }
+    let window = window.build()?;
     let app = app.clone();
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { api, .. } = event {
