@@ -16,7 +16,10 @@ pub struct Generated {
 /// All of them.
 pub const FILES: &[Generated] = &[
     Generated { file: "ui/src/generated/contract.ts", by: ("workstation", "linedesk-headless", &["typescript"]) },
-    Generated { file: "docs/softphone-protocol.md", by: ("linedesk-softphone", "linedesk-softphone", &["protocol"]) },
+    Generated {
+        file: "docs/softphone-protocol.md",
+        by: ("linedesk-softphone", "linedesk-softphone", &["protocol-doc"]),
+    },
 ];
 
 /// Writes them, or with `check` only says which are stale.

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod build;
 mod codegen;
 mod command;
 mod i18n;

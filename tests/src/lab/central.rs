@@ -1,14 +1,17 @@
 //! The server, as its own process with its own database.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::ChildStdout;
 
 use super::driver::free_port;
 use super::pbx::sip_password;
-use super::{Lab, Pbx, Process, SHORT, program, until};
+use super::{Lab, Pbx, Process, SHORT, certificate, program};
 
 /// Somebody of the office.
 #[derive(Debug, Clone)]
@@ -123,48 +126,97 @@ fn toml_text(text: &str) -> String {
 pub struct Central {
     lab: Lab,
     directory: PathBuf,
-    port: u16,
-    process: Option<Process>,
+    url: String,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    /// Held, or its next line would end it.
+    _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Central {
     /// Makes the database, applies the office and serves.
     pub async fn start(lab: &Lab, office: &Office) -> Result<Self> {
-        Self::start_in(lab, lab.directory("central")?, office).await
+        Self::start_in(lab, lab.directory("central")?, office, "").await
     }
 
-    /// The same with a directory that outlives the lab (the demo's).
-    pub async fn start_in(lab: &Lab, directory: PathBuf, office: &Office) -> Result<Self> {
-        let port = free_port()?;
-        let mut central = Self { lab: lab.clone(), directory, port, process: None };
-        std::fs::write(central.configuration(), central.settings())?;
-        if !central.directory.join("data").is_dir() {
-            std::fs::create_dir_all(central.directory.join("data"))?;
-            central.run(&["init"]).await?;
+    /// The same with more lines of configuration, e.g. `"away_pause_s = 1\ngrace_s = 0\n"`.
+    pub async fn start_with(lab: &Lab, office: &Office, lines: &str) -> Result<Self> {
+        Self::start_in(lab, lab.directory("central")?, office, lines).await
+    }
+
+    /// With TLS: the certificate is for `name`, signed by [`Central::authority`]; the address stays 127.0.0.1.
+    pub async fn start_with_tls(lab: &Lab, office: &Office, name: &str) -> Result<Self> {
+        let directory = lab.directory("central")?;
+        certificate::write(&directory, "central", &[name])?;
+        Self::start_in(lab, directory, office, "tls_certificate = \"central.crt\"\ntls_key = \"central.key\"\n").await
+    }
+
+    /// In a directory that may outlive the lab (the demo's): what is there is taken, and the office applied to it again.
+    pub async fn start_in(lab: &Lab, directory: PathBuf, office: &Office, lines: &str) -> Result<Self> {
+        let mut central = Self { lab: lab.clone(), directory, url: String::new(), running: None };
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let configuration = central.configuration();
+        if configuration.is_file() {
+            // The port of the last time may be another's now.
+            let text = std::fs::read_to_string(&configuration)?;
+            let moved: String = text
+                .lines()
+                .map(|line| {
+                    if line.starts_with("listen =") { format!("listen = \"{listen}\"\n") } else { format!("{line}\n") }
+                })
+                .collect();
+            std::fs::write(&configuration, moved)?;
+        } else {
+            let data = central.directory.join("data");
+            central.run(&["init", "--data-dir", &data.to_string_lossy(), "--listen", &listen], "").await?;
+            let text = std::fs::read_to_string(&configuration)?;
+            std::fs::write(&configuration, text + lines)?;
         }
         central.apply(office).await?;
         central.start_again().await?;
         Ok(central)
     }
 
+    /// What it says when it cannot serve at this address.
+    pub async fn refuses_to_start(lab: &Lab, listen: SocketAddr) -> Result<String> {
+        let directory = lab.directory("central-refused")?;
+        let central = Self { lab: lab.clone(), directory, url: String::new(), running: None };
+        let data = central.directory.join("data");
+        central.run(&["init", "--data-dir", &data.to_string_lossy(), "--listen", &listen.to_string()], "").await?;
+        match central.run(&["serve"], "").await {
+            Ok(said) => bail!("central ended well: {said}"),
+            Err(words) => Ok(format!("{words:#}")),
+        }
+    }
+
     fn configuration(&self) -> PathBuf {
         self.directory.join("central.toml")
     }
 
-    fn settings(&self) -> String {
-        format!("data = \"{}\"\nlisten = \"127.0.0.1:{}\"\n", self.directory.join("data").display(), self.port)
-    }
-
     /// Where a workstation finds it.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.url.clone()
     }
 
-    /// `linedesk-central --config … ARGUMENTS`, to its end; gives what it printed.
-    pub async fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = self.lab.command(program("linedesk-central")?);
-        command.arg("--config").arg(self.configuration()).args(arguments).kill_on_drop(true);
-        let output = tokio::time::timeout(SHORT, command.output()).await.context("linedesk-central does not end")??;
+    /// The authority of [`Central::start_with_tls`], a PEM file for `LINEDESK_CA_FILE`.
+    pub fn authority(&self) -> PathBuf {
+        self.directory.join("ca.crt")
+    }
+
+    /// `linedesk-central ARGUMENTS` to its end, with `input` on standard input; gives what it printed.
+    pub async fn run(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut command = self.command()?;
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let mut pipe = child.stdin.take().context("a pipe was asked for")?;
+        pipe.write_all(input.as_bytes()).await?;
+        drop(pipe);
+        let output = tokio::time::timeout(SHORT, child.wait_with_output()).await;
+        let output = output.with_context(|| format!("linedesk-central {arguments:?} does not end"))??;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("linedesk-central {arguments:?} failed: {text}{}", String::from_utf8_lossy(&output.stderr));
@@ -172,44 +224,44 @@ impl Central {
         Ok(text)
     }
 
-    /// Applies an office, also while it serves.
+    fn command(&self) -> Result<tokio::process::Command> {
+        let mut command = self.lab.command(program("linedesk-central")?);
+        command.arg("--config").arg(self.configuration());
+        Ok(command)
+    }
+
+    /// Applies an office, also while it serves. Its passwords go through a pipe.
     pub async fn apply(&self, office: &Office) -> Result<()> {
-        // It holds passwords, so it is there only as long as it is read.
-        let file = tempfile::Builder::new().suffix(".toml").tempfile_in(&self.directory)?;
-        std::fs::write(file.path(), office.toml())?;
-        self.run(&["apply", &file.path().to_string_lossy()]).await.map(drop)
+        self.run(&["apply", "-"], &office.toml()).await.map(drop)
     }
 
     /// SIGKILL; it is away until [`Central::start_again`].
     pub async fn crash(&mut self) -> Result<()> {
-        match self.process.take() {
-            Some(mut process) => process.crash().await,
-            None => bail!("central does not run"),
-        }
+        self.running.take().context("central does not run")?.process.crash().await
     }
 
     /// Ends it in order.
     pub async fn stop(&mut self) -> Result<()> {
-        match self.process.take() {
-            Some(mut process) => process.stop(SHORT).await,
+        match self.running.take() {
+            Some(mut running) => running.process.stop(SHORT).await,
             None => Ok(()),
         }
     }
 
-    /// Serves (again), on the same port; waits until it does.
+    /// Serves (again), on the same port; waits until it says so.
     pub async fn start_again(&mut self) -> Result<()> {
-        let mut command = self.lab.command(program("linedesk-central")?);
-        command.arg("--config").arg(self.configuration()).arg("serve");
-        let mut process = Process::start(&self.lab, "central", command)?;
-        let served = until("central serves", Duration::from_secs(20), async || {
-            if let Err(error) = process.must_run() {
-                return Some(Err(error));
-            }
-            tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.ok().map(|_| Ok(()))
-        })
-        .await;
-        served.and_then(|served| served).with_context(|| process.log())?;
-        self.process = Some(process);
+        let mut command = self.command()?;
+        let log = std::fs::File::options().create(true).append(true).open(self.lab.log("central"))?;
+        command.arg("serve").stdout(Stdio::piped()).stderr(log);
+        let mut process = Process::start_piped(&self.lab, "central", command)?;
+        let mut said = BufReader::new(process.take_stdout().context("a pipe was asked for")?).lines();
+        let line = tokio::time::timeout(SHORT, said.next_line()).await;
+        let line = line.with_context(|| format!("central does not say that it serves:\n{}", process.log()))??;
+        let line = line.with_context(|| format!("central ended at once:\n{}", process.log()))?;
+        let ready: serde_json::Value =
+            serde_json::from_str(&line).with_context(|| format!("not a JSON line: {line}"))?;
+        self.url = ready["listening"].as_str().with_context(|| format!("no URL in {line}"))?.to_owned();
+        self.running = Some(Running { process, _said: said });
         Ok(())
     }
 }

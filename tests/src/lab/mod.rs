@@ -8,20 +8,22 @@
 //! let lab = Lab::new("answer")?;
 //! let pbx = Pbx::start(&lab, Version::V22).await?;
 //! let desktop = Desktop::start(&lab).await?;
-//! let central = Central::start(&lab, &pbx, &Office::demo(&pbx)).await?;
-//! let mut desk = Desk::open(&lab, &desktop, &central).await?;
-//! desk.sign_in("anna", "anna-password").await?;
+//! let central = Central::start(&lab, &Office::new(&pbx)).await?;
+//! let mut desk = Desk::open(&lab, &desktop).await?;
+//! desk.sign_in(&central, "anna", "anna-password").await?;
 //!
 //! let speech = Speech::new(1, Duration::from_secs(4));
+//! let mark = pbx.tap().mark();
 //! let mut customer = Customer::call(&pbx, "700", Caller::default().saying(&speech)).await?;
-//! pbx.tap().event(Duration::from_secs(5), "the phone rings", |e| e.is("AgentCalled")).await?;
-//! desk.click("[data-test=answer]").await?;
-//! let ears = desktop.sound.listen(&lab).await?;
+//! pbx.tap().event_after(mark, SHORT, "the phone rings", |event| event.is("AgentCalled")).await?;
+//! desk.click("[data-do=answer]").await?;
+//! let ears = desktop.sound.listen().await?;
 //! …
 //! lab.done();
 //! ```
 
 mod central;
+mod certificate;
 mod customer;
 mod desk;
 mod desktop;

@@ -14,7 +14,7 @@ mod packages;
 mod stamp;
 
 use packages::Probe;
-use stamp::Stamp;
+pub use stamp::Stamp;
 
 /// The test runner, if the machine has none.
 const NEXTEST: &str = "0.9.143";

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::build::{self, FEATURES};
 use crate::command::{command, is_there, must};
 use crate::setup::{self, SetUp};
 
@@ -18,9 +19,6 @@ mod table;
 pub use counts::{Counts, Skip};
 use probe::Capabilities;
 use suites::{Needs, SUITES};
-
-/// Sound fails beside a compiler, so nothing is built while a suite runs.
-const FEATURES: &str = "linedesk/custom-protocol";
 
 /// What every suite may use.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ pub fn run(only: Option<&str>, deep: bool) -> Result<()> {
     context.capabilities.report();
 
     let needs = chosen.iter().map(|suite| suite.needs).max().unwrap_or(Needs::Nothing);
-    build(&context, needs)?;
+    build_all(&context, needs)?;
 
     let mut rows = Vec::new();
     for suite in chosen {
@@ -87,14 +85,15 @@ pub fn run(only: Option<&str>, deep: bool) -> Result<()> {
     Ok(())
 }
 
-fn build(context: &Context, needs: Needs) -> Result<()> {
+fn build_all(context: &Context, needs: Needs) -> Result<()> {
     if needs == Needs::Nothing {
         return Ok(());
     }
+    // Sound fails beside a compiler, so nothing is built while a suite runs.
     eprintln!("Builds");
-    must("pages", &mut context.npm("build"))?;
+    build::pages(&context.set_up)?;
     if needs >= Needs::Programs {
-        must("programs", &mut context.cargo(["build", "--workspace", "--bins", "--features", FEATURES]))?;
+        build::programs(&context.set_up)?;
         must("tests", &mut nextest::build(context))?;
     }
     Ok(())

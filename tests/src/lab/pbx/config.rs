@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use super::PbxSettings;
+use crate::lab::certificate;
 use crate::lab::sound::{self, Speech};
 
 /// Plain phones; 1011 takes SDES only, 1012 DTLS only.
@@ -102,7 +102,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
     // Music on hold is a signal like speech, but never like a speech of a test.
     let music = Speech::new(0, std::time::Duration::from_secs(20));
     sound::write_wav(&base.join("moh/music.wav"), music.samples())?;
-    certificate(base, settings)
+    certificate::write(&base.join("etc"), "tls", &["localhost", &settings.address.to_string()])
 }
 
 fn operators() -> String {
@@ -125,26 +125,4 @@ fn load_list(modules: &Path) -> String {
         }
     }
     list
-}
-
-/// A certification authority of the lab's own and a certificate for `localhost` and the PBX's address.
-fn certificate(base: &Path, settings: &PbxSettings) -> Result<()> {
-    if base.join("etc/tls.crt").is_file() {
-        return Ok(());
-    }
-    let authority_key = KeyPair::generate()?;
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(rcgen::DnType::CommonName, "Linedesk lab");
-    let authority_certificate = authority.self_signed(&authority_key)?;
-    let issuer = Issuer::new(authority, authority_key);
-
-    let key = KeyPair::generate()?;
-    let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), settings.address.to_string()])?;
-    leaf.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
-    let certificate = leaf.signed_by(&key, &issuer)?;
-    std::fs::write(base.join("etc/ca.crt"), authority_certificate.pem())?;
-    std::fs::write(base.join("etc/tls.crt"), certificate.pem())?;
-    std::fs::write(base.join("etc/tls.key"), key.serialize_pem())?;
-    Ok(())
 }

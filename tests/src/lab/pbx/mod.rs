@@ -173,6 +173,11 @@ impl Pbx {
         self.base.join("etc/ca.crt")
     }
 
+    /// Asterisk's own spoken words (gsm files).
+    pub fn sounds(&self) -> PathBuf {
+        self.base.join("data/sounds/en")
+    }
+
     /// Its directory of configuration; `cli("module reload …")` after a change.
     pub fn etc(&self) -> PathBuf {
         self.base.join("etc")

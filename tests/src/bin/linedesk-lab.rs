@@ -1,0 +1,42 @@
+//! `linedesk-lab [--version 16] -- COMMAND …`: runs a command beside a PBX of the lab, in the network namespace it is in.
+//!
+//! For tests of crates that know nothing of the lab, and for a person who wants a PBX to try something by hand:
+//! `unshare -n -p -f --kill-child --mount-proc sh -c 'ip link set lo up; target/debug/linedesk-lab -- bash'`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use linedesk_tests::lab::{Lab, Pbx, Version};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// 22 or 16.
+    #[arg(long, default_value = "22", value_parser = ["22", "16"])]
+    version: String,
+    /// What to run. It finds the PBX by LINEDESK_LAB_SIP and LINEDESK_LAB_AMI (host:port), its files by LINEDESK_LAB_PBX.
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let version = if arguments.version == "16" { Version::V16 } else { Version::V22 };
+    let lab = Lab::new("beside")?;
+    let pbx = Pbx::start(&lab, version).await?;
+    let (program, rest) = arguments.command.split_first().context("clap asks for a command")?;
+    let status = tokio::process::Command::new(program)
+        .args(rest)
+        .env("LINEDESK_LAB_SIP", pbx.sip().to_string())
+        .env("LINEDESK_LAB_AMI", pbx.ami().to_string())
+        .env("LINEDESK_LAB_PBX", pbx.etc().parent().unwrap_or(lab.path()))
+        .status()
+        .await
+        .with_context(|| format!("cannot start {program}"))?;
+    pbx.stop().await?;
+    if status.success() {
+        lab.done();
+    }
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
