@@ -1,1 +1,16 @@
+//! The server: identity, statuses, queues, live topics, PBX links. `main` is only the door to [`cli`].
 
+pub mod apply;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod desk;
+pub mod http;
+pub mod identity;
+pub mod links;
+pub mod live;
+mod log;
+pub mod pbx;
+pub mod server;
+pub mod store;
+pub mod tenant;

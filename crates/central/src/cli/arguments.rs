@@ -1,0 +1,264 @@
+//! What the command line understands.
+
+use central_api::{ReasonClass, SipEncryption, SipTransport};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// linedesk-central: the server that operators' workstations live from.
+#[derive(Debug, Parser)]
+#[command(name = "linedesk-central", version)]
+pub struct Cli {
+    /// Config file.
+    #[arg(long, global = true, default_value = "linedesk-central.toml")]
+    pub(super) config: PathBuf,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a config file and make the database.
+    Init {
+        /// Directory of the database.
+        #[arg(long, default_value = "linedesk-data")]
+        data_dir: PathBuf,
+        /// Address and port.
+        #[arg(long, default_value = "127.0.0.1:8440")]
+        listen: SocketAddr,
+    },
+    /// Serve until Ctrl-C or SIGTERM; prints {"listening":"URL"} when ready.
+    Serve,
+    /// Take users, PBXs, phones, queues, members and reasons from a TOML file, or `-` for standard input. Can be repeated.
+    Apply {
+        /// The file.
+        file: PathBuf,
+    },
+    /// People.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// PBXs.
+    #[command(subcommand)]
+    Pbx(PbxCommand),
+    /// Queues.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Phones of operators.
+    #[command(subcommand)]
+    Phone(PhoneCommand),
+    /// Who may join which queue.
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Break reasons.
+    #[command(subcommand)]
+    Reason(ReasonCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a person, or change one.
+    Add {
+        /// Sign-in name.
+        username: String,
+        /// What people read.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Role.
+        #[arg(long, value_enum)]
+        role: Option<RoleArg>,
+        /// Read the password from standard input (first line).
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Show all.
+    List,
+    /// Set a password.
+    Password {
+        /// Sign-in name.
+        username: String,
+        /// Read the password from standard input (first line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RoleArg {
+    Operator,
+    Supervisor,
+    Administrator,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PbxCommand {
+    /// Add a PBX, or change one. A new one is only watched until `pbx managed NAME on`.
+    Add(PbxAdd),
+    /// Show all.
+    List,
+    /// Whether commands are sent to it.
+    Managed {
+        /// Its name.
+        name: String,
+        /// On or off.
+        #[arg(value_enum)]
+        managed: OnOff,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PbxAdd {
+    /// Its name on screens.
+    pub(super) name: String,
+    /// Host of the manager interface.
+    #[arg(long)]
+    pub(super) host: String,
+    /// Port of the manager interface.
+    #[arg(long, default_value_t = 5038)]
+    pub(super) port: u16,
+    /// AMI user.
+    #[arg(long)]
+    pub(super) username: String,
+    /// TLS to the manager interface: on by itself unless the host is this machine.
+    #[arg(long, value_enum)]
+    pub(super) tls: Option<OnOff>,
+    /// Read the AMI secret from standard input (first line).
+    #[arg(long)]
+    pub(super) secret_stdin: bool,
+    /// SIP server for softphones, when it is not the host.
+    #[arg(long)]
+    pub(super) sip_server: Option<String>,
+    /// SIP port.
+    #[arg(long)]
+    pub(super) sip_port: Option<u16>,
+    /// SIP transport: udp, tcp or tls.
+    #[arg(long, value_parser = word::<SipTransport>)]
+    pub(super) sip_transport: Option<SipTransport>,
+    /// SIP domain, when it is not the server.
+    #[arg(long)]
+    pub(super) sip_domain: Option<String>,
+    /// Media encryption: off, sdes or dtls.
+    #[arg(long, value_parser = word::<SipEncryption>)]
+    pub(super) sip_encryption: Option<SipEncryption>,
+    /// PEM file of a certification authority for SIP over TLS, besides the system's.
+    #[arg(long)]
+    pub(super) tls_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum QueueCommand {
+    /// Add a queue, or change one.
+    Add {
+        /// Its name on the PBX.
+        queue: String,
+        /// PBX; may be left out when there is only one.
+        #[arg(long)]
+        pbx: Option<String>,
+        /// Its name on screens.
+        #[arg(long)]
+        name: Option<String>,
+        /// The largest line of a ringing call.
+        #[arg(long)]
+        project: Option<String>,
+        /// What to say first.
+        #[arg(long)]
+        greeting: Option<String>,
+    },
+    /// Show all.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PhoneCommand {
+    /// Give a phone to a person.
+    Add {
+        /// Sign-in name.
+        username: String,
+        /// Endpoint on the PBX.
+        number: String,
+        /// PBX; may be left out when there is only one.
+        #[arg(long)]
+        pbx: Option<String>,
+        /// User part of the SIP address, when it is not the number.
+        #[arg(long)]
+        sip_user: Option<String>,
+        /// Digest user, when it is not the SIP user.
+        #[arg(long)]
+        auth_user: Option<String>,
+        /// Shown to the other side.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Read the SIP password from standard input (first line).
+        #[arg(long)]
+        secret_stdin: bool,
+    },
+    /// Show all.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MemberCommand {
+    /// Let a person join a queue.
+    Add {
+        /// Sign-in name.
+        username: String,
+        /// Queue by its name on the PBX.
+        queue: String,
+        /// PBX; may be left out when there is only one.
+        #[arg(long)]
+        pbx: Option<String>,
+        /// What Queue() rings; {number} is the person's phone.
+        #[arg(long)]
+        interface: Option<String>,
+        /// Whose device state counts, when it is not the interface.
+        #[arg(long)]
+        state_interface: Option<String>,
+        /// Name in the queue.
+        #[arg(long)]
+        member_name: Option<String>,
+        /// Penalty.
+        #[arg(long, default_value_t = 0)]
+        penalty: u32,
+        /// A static or realtime member.
+        #[arg(long)]
+        fixed: bool,
+        /// Not in the queue until the operator joins.
+        #[arg(long)]
+        out: bool,
+    },
+    /// Show all.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReasonCommand {
+    /// Add a break reason, or change one.
+    Add {
+        /// By which it is found again.
+        key: String,
+        /// What it counts as: rest, work, training or technical.
+        #[arg(long, value_parser = word::<ReasonClass>)]
+        class: ReasonClass,
+        /// Minutes it may last.
+        #[arg(long)]
+        limit_min: Option<u32>,
+        /// English name; also the pause reason at the PBX.
+        #[arg(long)]
+        en: String,
+        /// Russian name.
+        #[arg(long)]
+        ru: Option<String>,
+    },
+    /// Show all.
+    List,
+}
+
+/// A word of the contract.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}

@@ -1,0 +1,228 @@
+//! Sessions: who works where. Only the hash of a token is here.
+
+use central_api::{Machine, SessionEndReason, UserId};
+use sqlx::Row as _;
+
+use super::{Store, StoreError, codec};
+
+/// A session as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Own id, not a secret.
+    pub id: String,
+    /// Whose.
+    pub user: UserId,
+    /// Its number among the operator's sign-ins.
+    pub fence: u64,
+    /// Where.
+    pub machine: Machine,
+    /// Since when.
+    pub created_ms: i64,
+    /// Last sign of life.
+    pub seen_ms: i64,
+    /// Over, and why.
+    pub ended: Option<SessionEndReason>,
+}
+
+/// A sign-in that has been let through by its password.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Own id of the session to be.
+    pub id: &'a str,
+    /// Who.
+    pub user: UserId,
+    /// Display name, told to whom it replaces.
+    pub display_name: &'a str,
+    /// SHA-256 of the token.
+    pub token_hash: &'a [u8],
+    /// Where.
+    pub machine: &'a Machine,
+    /// Program and version.
+    pub program: &'a str,
+    /// Move here.
+    pub take_over: bool,
+    /// Now.
+    pub now_ms: i64,
+    /// Sessions not seen since then are over.
+    pub stale_before_ms: i64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Opened {
+    /// Signed in.
+    Here {
+        /// The new session.
+        session: SessionRow,
+        /// Those that ended by it.
+        ended: Vec<SessionRow>,
+    },
+    /// The operator works elsewhere, and was not told to move.
+    Elsewhere(SessionRow),
+}
+
+const COLUMNS: &str =
+    "SELECT id, user_id, fence, machine_id, machine_name, created_ms, seen_ms, ended_why FROM sessions";
+
+impl Store {
+    /// Opens a session, and ends those it replaces, in one transaction: two sign-ins at once cannot double an operator.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn open_session(&self, opening: &Opening<'_>) -> Result<Opened, StoreError> {
+        let mut tx = self.begin().await?;
+        // What nobody has used for long is over, and asks nobody whether to move.
+        sqlx::query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE ended_ms IS NULL AND seen_ms < $3")
+            .bind(opening.now_ms)
+            .bind(codec::json(&SessionEndReason::Revoked)?)
+            .bind(opening.stale_before_ms)
+            .execute(&mut *tx)
+            .await?;
+        let active = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE ended_ms IS NULL AND (user_id = $1 OR machine_id = $2) ORDER BY created_ms DESC"
+        )))
+        .bind(opening.user.0)
+        .bind(&opening.machine.id)
+        .fetch_all(&mut *tx)
+        .await?;
+        let active = active.iter().map(session).collect::<Result<Vec<_>, _>>()?;
+        let elsewhere = active.iter().find(|s| s.user == opening.user && s.machine.id != opening.machine.id);
+        if let (Some(elsewhere), false) = (elsewhere, opening.take_over) {
+            return Ok(Opened::Elsewhere(elsewhere.clone()));
+        }
+        let mut ended = Vec::new();
+        for mut old in active {
+            let why = if old.user == opening.user {
+                SessionEndReason::Moved { machine: opening.machine.name.clone() }
+            } else {
+                SessionEndReason::ReplacedAtSeat { by: opening.display_name.to_owned() }
+            };
+            end(&mut tx, &old.id, &why, opening.now_ms).await?;
+            old.ended = Some(why);
+            ended.push(old);
+        }
+        let fence: i64 = sqlx::query_scalar("UPDATE users SET fence = fence + 1 WHERE id = $1 RETURNING fence")
+            .bind(opening.user.0)
+            .fetch_one(&mut *tx)
+            .await?;
+        sqlx::query(
+            "INSERT INTO sessions (id, user_id, token_hash, fence, machine_id, machine_name, program, created_ms, seen_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(opening.id)
+        .bind(opening.user.0)
+        .bind(opening.token_hash)
+        .bind(fence)
+        .bind(&opening.machine.id)
+        .bind(&opening.machine.name)
+        .bind(opening.program)
+        .bind(opening.now_ms)
+        .bind(opening.now_ms)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let session = SessionRow {
+            id: opening.id.to_owned(),
+            user: opening.user,
+            fence: fence.unsigned_abs(),
+            machine: opening.machine.clone(),
+            created_ms: opening.now_ms,
+            seen_ms: opening.now_ms,
+            ended: None,
+        };
+        Ok(Opened::Here { session, ended })
+    }
+
+    /// The session of a token, also when it is over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session_by_token(&self, token_hash: &[u8]) -> Result<Option<SessionRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE token_hash = $1")))
+            .bind(token_hash)
+            .fetch_optional(&self.read)
+            .await?
+            .as_ref()
+            .map(session)
+            .transpose()
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session_by_id(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await?
+            .as_ref()
+            .map(session)
+            .transpose()
+    }
+
+    /// All sessions that are not over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn active_sessions(&self, stale_before_ms: i64) -> Result<Vec<SessionRow>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE ended_ms IS NULL AND seen_ms >= $1 ORDER BY created_ms"
+        )))
+        .bind(stale_before_ms)
+        .fetch_all(&self.read)
+        .await?
+        .iter()
+        .map(session)
+        .collect()
+    }
+
+    /// A sign of life.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn session_seen(&self, id: &str, now_ms: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE sessions SET seen_ms = $1 WHERE id = $2 AND ended_ms IS NULL")
+            .bind(now_ms)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a session; nothing happens to one that is over already.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn end_session(&self, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        end(&mut tx, id, why, now_ms).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn end(tx: &mut sqlx::SqliteConnection, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND ended_ms IS NULL")
+        .bind(now_ms)
+        .bind(codec::json(why)?)
+        .bind(id)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+fn session(row: &sqlx::sqlite::SqliteRow) -> Result<SessionRow, StoreError> {
+    let ended: Option<String> = row.try_get("ended_why")?;
+    Ok(SessionRow {
+        id: row.try_get("id")?,
+        user: UserId(row.try_get("user_id")?),
+        fence: row.try_get::<i64, _>("fence")?.unsigned_abs(),
+        machine: Machine { id: row.try_get("machine_id")?, name: row.try_get("machine_name")? },
+        created_ms: row.try_get("created_ms")?,
+        seen_ms: row.try_get("seen_ms")?,
+        ended: ended.as_deref().map(codec::from_json).transpose()?,
+    })
+}

@@ -1,0 +1,10 @@
+//! A served central, from outside: HTTP and WebSocket on loopback, its own database each time. The PBX is replaced at the
+//! channel edge only.
+
+mod commands;
+mod desk;
+mod house;
+mod live;
+mod process;
+mod sign_in;
+mod tls;
