@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 
 /// host and port of the lab's Asterisk.
 fn lab() -> (String, u16) {
-    let at = std::env::var("LINEDESK_LAB_SIP").expect("LINEDESK_LAB_SIP=host:port is set by cargo xtask test --only softphone");
+    let at = std::env::var("LINEDESK_LAB_SIP")
+        .expect("LINEDESK_LAB_SIP=host:port is set by cargo xtask test --only softphone");
     let (host, port) = at.rsplit_once(':').expect("LINEDESK_LAB_SIP is host:port");
     (host.to_owned(), port.parse().expect("LINEDESK_LAB_SIP ends with a port"))
 }
@@ -88,7 +89,9 @@ impl Talk {
             match self.messages.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(m) => self.seen.push(m),
                 Err(RecvTimeoutError::Timeout) => panic!("did not come: {what}; seen: {:#?}", self.seen),
-                Err(RecvTimeoutError::Disconnected) => panic!("the softphone ended before: {what}; seen: {:#?}", self.seen),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the softphone ended before: {what}; seen: {:#?}", self.seen)
+                }
             }
         }
     }
