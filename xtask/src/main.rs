@@ -1,5 +1,7 @@
 //! The project's own tasks: `cargo xtask setup`, `run`, `test`, … One door for a newcomer and for the build machine.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 mod build;
@@ -57,8 +59,19 @@ enum Task {
     Shots,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    match run_task(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Words for a person; where in xtask it happened helps nobody.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_task(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Setup => setup::run().map(drop),
         Task::Run { no_window } => run::run(no_window),
         Task::Test { only, deep } => test::run(only.as_deref(), deep),

@@ -25,8 +25,7 @@ struct Arguments {
     no_window: bool,
 }
 
-const HELP: &str = "\
-  call             a customer calls the queue Support
+const HELP: &str = "  call             a customer calls the queue Support
   call sales       … Sales; also: call night, call 1001 (Anna directly)
   hang up          all customers hang up
   queues           what the PBX says

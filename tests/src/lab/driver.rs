@@ -139,10 +139,9 @@ impl Driver {
         script: &str,
         arguments: Vec<Value>,
     ) -> Result<Value> {
-        let inner = serde_json::to_string(script)?;
         let watch = format!(
             "const done = arguments[arguments.length - 1]; const rest = Array.from(arguments).slice(0, -2); \
-             const end = performance.now() + arguments[arguments.length - 2]; const look = new Function({inner}); \
+             const end = performance.now() + arguments[arguments.length - 2]; const look = function () {{ {script} }}; \
              const step = () => {{ let found; try {{ found = look.apply(null, rest) }} catch (error) {{ found = null }} \
              if (found) {{ observer.disconnect(); clearInterval(timer); done(found) }} \
              else if (performance.now() > end) {{ observer.disconnect(); clearInterval(timer); done(null) }} }}; \

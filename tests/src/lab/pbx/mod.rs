@@ -188,10 +188,10 @@ impl Pbx {
         &self.tap
     }
 
-    /// `asterisk -rx COMMAND`.
+    /// `asterisk -rx COMMAND`, without colours.
     pub async fn cli(&self, command: &str) -> Result<String> {
         let mut asterisk = asterisk(&self.lab, &self.root, &self.base)?;
-        let output = asterisk.args(["-r", "-x", command]).output().await?;
+        let output = asterisk.args(["-n", "-r", "-x", command]).output().await?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("asterisk -rx {command:?} failed: {text}{}", String::from_utf8_lossy(&output.stderr));
