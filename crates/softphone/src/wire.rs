@@ -8,7 +8,7 @@ use softphone_api::frame::{self, HEARTBEAT_EVERY_MS, HEARTBEAT_LOST_MS};
 use softphone_api::{
     Command, CommandError, CommandErrorCode, FromSoftphone, Outcome, RefusedCode, Secret, ToSoftphone,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::codec::Framed;
@@ -17,6 +17,9 @@ use crate::hub::{Client, Gone, HubEvent, Outgoing};
 
 /// Messages that may wait for a client; one that does not read this many is dropped and attaches anew.
 pub const CLIENT_QUEUE: usize = 512;
+
+/// How long a client that is sent away may take to close, too.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// What a message of a client turned out to be.
 #[derive(Debug, PartialEq)]
@@ -104,6 +107,17 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, message: &F
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, code: RefusedCode, message: &str) {
     tracing::warn!(?code, "a client was refused: {message}");
     let _ = send(wire, &FromSoftphone::Refused { code, message: message.to_owned() }).await;
+    part(wire).await;
+}
+
+/// Closes so that our last words arrive: a socket that is dropped with unread bytes in it makes the kernel reset the other
+/// end, which then never reads what we wrote.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) {
+    let stream = wire.get_mut();
+    let _ = stream.shutdown().await;
+    let mut rest = [0; 4096];
+    let drain = async { while matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {} };
+    let _ = tokio::time::timeout(PARTING, drain).await;
 }
 
 /// Serves one connection until it ends. `peer` is the process at the other end, where the system tells.
@@ -181,7 +195,10 @@ where
                         Err(_) => return Gone::Silent,
                     }
                 }
-                Some(Outgoing::Close) | None => return Gone::Dismissed,
+                Some(Outgoing::Close) | None => {
+                    part(wire).await;
+                    return Gone::Dismissed;
+                }
             },
             _ = heartbeat.tick() => {
                 if !matches!(tokio::time::timeout(lost_after, send(wire, &FromSoftphone::Heartbeat)).await, Ok(Ok(()))) {

@@ -35,6 +35,8 @@ fn strangers_are_refused() {
     }
     let mut stream = shell.connect();
     stream.write_all(&u32::MAX.to_be_bytes()).unwrap();
+    // Unread bytes must not swallow the answer.
+    stream.write_all(&[0; 50_000]).unwrap();
     assert_eq!(read_frame(&mut stream).unwrap()["code"], "malformed", "too long is refused before it is read");
 }
 
