@@ -110,6 +110,7 @@ pub struct ListId(u64);
 
 /// What comes from the PBX by itself, in order.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are events; a box for each would be an allocation an event")]
 pub enum Incoming {
     /// An event.
     Event(Event),

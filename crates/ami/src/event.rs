@@ -216,7 +216,7 @@ impl Event {
 fn known(m: &Message) -> Option<Event> {
     Some(match m.event()? {
         "FullyBooted" => Event::FullyBooted { uptime_s: number(m, "Uptime"), last_reload_s: number(m, "LastReload") },
-        "Shutdown" => Event::Shutdown { restart: m.get("Restart").is_some_and(|text| flag(text)) },
+        "Shutdown" => Event::Shutdown { restart: m.get("Restart").is_some_and(flag) },
         "Reload" => Event::Reload { module: m.get("Module").unwrap_or_default().to_owned() },
         "QueueParams" => Event::QueueParams { queue: text(m, "Queue")?, calls: number(m, "Calls").unwrap_or(0) },
         "QueueMember" => Event::QueueMember(member(m)?),

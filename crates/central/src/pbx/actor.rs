@@ -92,6 +92,7 @@ struct Actor {
 }
 
 /// What woke the actor.
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and only one lives at a time")]
 enum Wake {
     Command(PbxCommand),
     Link(LinkEvent),
