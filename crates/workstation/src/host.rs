@@ -102,7 +102,7 @@ pub enum RequestError {
     #[error("refused: {}", problem.title)]
     Refused {
         /// Its words.
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 

@@ -188,13 +188,13 @@ pub enum ConnectProblem {
     #[error("signed in elsewhere")]
     Elsewhere {
         /// Where.
-        elsewhere: SignedInElsewhere,
+        elsewhere: Box<SignedInElsewhere>,
     },
     /// Central's refusal.
     #[error("refused: {}", problem.title)]
     Refused {
         /// It.
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 

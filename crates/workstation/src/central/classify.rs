@@ -24,10 +24,11 @@ pub(crate) fn classify(
         if facts.timed_out {
             return ConnectProblem::Timeout;
         }
-        if !facts.connected && host.parse::<std::net::IpAddr>().is_err() {
-            if let Err(error) = tokio::net::lookup_host((host.as_str(), port)).await {
-                return ConnectProblem::UnknownHost { detail: error.to_string() };
-            }
+        if !facts.connected
+            && host.parse::<std::net::IpAddr>().is_err()
+            && let Err(error) = tokio::net::lookup_host((host.as_str(), port)).await
+        {
+            return ConnectProblem::UnknownHost { detail: error.to_string() };
         }
         ConnectProblem::Unreachable { detail: facts.last }
     }

@@ -23,7 +23,7 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Failure {
     /// Central answered and said no.
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// Central was not reached, or it was not central.
     Away(ConnectProblem),
 }
@@ -33,7 +33,7 @@ impl Failure {
     pub(crate) fn into_connect_problem(self) -> ConnectProblem {
         match self {
             Self::Refused(mut problem) => match problem.elsewhere.take() {
-                Some(elsewhere) => ConnectProblem::Elsewhere { elsewhere },
+                Some(elsewhere) => ConnectProblem::Elsewhere { elsewhere: Box::new(elsewhere) },
                 None => ConnectProblem::Refused { problem },
             },
             Self::Away(problem) => problem,
@@ -156,7 +156,7 @@ fn read(status: StatusCode, kind: &str, bytes: &[u8]) -> Result<Answer, Failure>
         return Ok(Answer { status: status.as_u16(), body, queued: false });
     }
     match serde_json::from_slice::<Problem>(bytes) {
-        Ok(problem) => Err(Failure::Refused(problem)),
+        Ok(problem) => Err(Failure::Refused(Box::new(problem))),
         Err(_) => Err(not_central()),
     }
 }

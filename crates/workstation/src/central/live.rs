@@ -108,7 +108,7 @@ async fn connect(client: &Client) -> Result<Socket, Refusal> {
                     tracing::info!(?problem, "central no longer knows the session");
                     Refusal::Session
                 }
-                Some(problem) => Refusal::Problem(ConnectProblem::Refused { problem }),
+                Some(problem) => Refusal::Problem(ConnectProblem::Refused { problem: Box::new(problem) }),
                 None => Refusal::Problem(ConnectProblem::NotCentral { detail: format!("HTTP {status}") }),
             })
         }

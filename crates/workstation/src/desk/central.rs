@@ -116,10 +116,8 @@ impl Desk {
             });
         }
         self.begin_shift(&now);
-        if was_live {
-            if let Some(Ok(before)) = before.map(read) {
-                self.say_changes(&before, &now);
-            }
+        if was_live && let Some(Ok(before)) = before.map(read) {
+            self.say_changes(&before, &now);
         }
     }
 
