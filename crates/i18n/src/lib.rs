@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(gettext("Not answering"), "Не отвечает");
         assert_eq!(gettext("no such text"), "no such text");
         assert_eq!(gettext(""), "");
-        let forms = [(1, "1 ждёт"), (2, "2 ждут"), (5, "5 ждут"), (21, "21 ждёт"), (111, "111 ждут")];
+        let forms = [(1, "1 ждёт"), (2, "2 ждут"), (5, "5 ждут"), (21, "21 ждёт"), (22, "22 ждут"), (111, "111 ждут")];
         for (n, expected) in forms {
             let text = ngettext("${ waiting } waiting", "${ waiting } waiting", n);
             assert_eq!(text.replace("${ waiting }", &n.to_string()), expected);

@@ -127,7 +127,7 @@ describe('the desk', () => {
     const host = await show(signedIn());
     host.patch({ phone: { registrations: { 1: { state: 'failed', sip_status: 403 } } } });
     await settle();
-    expect(part('[data-part=dial]').getAttribute('placeholder')).toBe('The phone is not registered');
+    expect(part('[data-part=dial]').getAttribute('placeholder')).toBe('Phone not registered');
     await fireEvent.submit(part('[data-part=dial-box]'));
     expect(host.asked.filter(([what]) => what === 'phone')).toEqual([]);
   });
