@@ -111,10 +111,10 @@ impl Hub {
             tokio::select! {
                 out = engine_out.recv() => match out {
                     Some(Out::Ended) | None => break,
-                    Some(out) => self.from_engine(out),
+                    Some(out) => self.engine_says(out),
                 },
                 event = inbox.recv() => match event {
-                    Some(event) => self.from_client(event),
+                    Some(event) => self.client_says(event),
                     None => {
                         self.engine.stop();
                         // The engine's end comes as `Ended`.
@@ -133,7 +133,7 @@ impl Hub {
         self.engine.join();
     }
 
-    fn from_engine(&mut self, out: Out) {
+    fn engine_says(&mut self, out: Out) {
         match out {
             Out::Event { number, at_ms, event } => {
                 match &event {
@@ -172,7 +172,7 @@ impl Hub {
         }
     }
 
-    fn from_client(&mut self, event: HubEvent) {
+    fn client_says(&mut self, event: HubEvent) {
         match event {
             HubEvent::Hello(client) => self.hello(client),
             HubEvent::Request { client, id, command } => {
