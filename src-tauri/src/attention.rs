@@ -15,10 +15,8 @@ pub async fn watch(app: AppHandle, desk: workstation::Handle) {
             let now = view.borrow_and_update();
             (rings(&now), is_registered(&now))
         };
-        if registered {
-            if let Some(shell) = crate::window::shell(&app) {
-                shell.timings.mark("registered");
-            }
+        if registered && let Some(shell) = crate::window::shell(&app) {
+            shell.timings.mark("registered");
         }
         if rings != ringing {
             ringing = rings;
