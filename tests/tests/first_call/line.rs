@@ -25,7 +25,7 @@ impl Line {
         let lab = Lab::new(name)?;
         let pbx = Pbx::start(&lab, Version::V22).await?;
         let desktop = Desktop::start(&lab).await?;
-        let central = Central::start(&lab, &pbx, &Office::demo(&pbx)).await?;
+        let central = Central::start(&lab, &Office::new(&pbx)).await?;
         let desk = Desk::open(&lab, &desktop).await?;
         Ok(Self { desk, central, pbx, desktop, lab })
     }
@@ -46,7 +46,7 @@ impl Line {
 
     /// Through the sign-in screen, until the desk shows a registered phone.
     pub async fn sign_in(&self) -> Result<()> {
-        self.desk.sign_in(&self.central, "anna", &Office::password("anna")).await?;
+        self.desk.sign_in(&self.central, "anna", "anna-password").await?;
         self.desk.see("body[data-session=signed-in]").await?;
         self.pbx.registered(ANNA).await?;
         self.desk.see("[data-part=truth-phone][data-state=ok]").await?;
@@ -82,11 +82,6 @@ impl Line {
             self.desk.click(&format!("[data-do={action}]")).await?;
         }
         self.desk.see(&format!("{chip}[data-joined={joined}][data-applied=applied]")).await
-    }
-
-    /// Waits until the queue rings Anna's phone; the event of the PBX.
-    pub async fn phone_rings(&self, mark: usize) -> Result<AmiEvent> {
-        self.pbx.tap().event_after(mark, SHORT, "Anna's phone rings", rings_anna).await
     }
 
     /// Waits for the card and answers by a click; talking when it returns.

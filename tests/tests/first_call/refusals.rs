@@ -35,14 +35,14 @@ async fn a_wrong_tls_name_is_refused_in_words() -> Result<()> {
     let pbx = Pbx::start(&lab, Version::V22).await?;
     let desktop = Desktop::start(&lab).await?;
     // A certificate by an authority that the workstation trusts, for another name than the one that is asked for.
-    let central = Central::start_with_tls(&lab, &pbx, &Office::demo(&pbx), "other.example").await?;
+    let central = Central::start_with_tls(&lab, &Office::new(&pbx), "other.example").await?;
     let settings = DeskSettings {
         name: "shell".to_owned(),
         environment: vec![("LINEDESK_CA_FILE".to_owned(), central.authority().to_string_lossy().into_owned())],
         ..DeskSettings::default()
     };
     let desk = Desk::open_with(&lab, &desktop, settings).await?;
-    desk.sign_in(&central, "anna", &Office::password("anna")).await?;
+    desk.sign_in(&central, "anna", "anna-password").await?;
     said(&desk, "tls-name").await?;
     lab.done();
     Ok(())
@@ -55,10 +55,11 @@ async fn a_wrong_sip_secret_and_a_missing_card_are_said() -> Result<()> {
     let pbx = Pbx::start(&lab, Version::V22).await?;
     let mut desktop = Desktop::start(&lab).await?;
     desktop.sound.unplug().await?;
-    let office = Office::demo(&pbx).with_sip_secret("anna", "wrong");
-    let central = Central::start(&lab, &pbx, &office).await?;
+    let mut office = Office::new(&pbx);
+    office.people[0].sip_password = "wrong".to_owned();
+    let central = Central::start(&lab, &office).await?;
     let desk = Desk::open(&lab, &desktop).await?;
-    desk.sign_in(&central, "anna", &Office::password("anna")).await?;
+    desk.sign_in(&central, "anna", "anna-password").await?;
     desk.see("body[data-session=signed-in]").await?;
     desk.see("[data-part=truth-phone][data-state=trouble]").await?;
     desk.see("[data-part=truth-sound][data-state=trouble]").await?;
@@ -74,11 +75,10 @@ async fn a_wrong_sip_secret_and_a_missing_card_are_said() -> Result<()> {
 #[ignore = "needs the lab: cargo xtask test --only first-call"]
 async fn a_taken_port_is_said_by_central() -> Result<()> {
     let lab = Lab::new("port-in-use")?;
-    let pbx = Pbx::start(&lab, Version::V22).await?;
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let words = Central::refuses_to_start(&lab, &pbx, &Office::demo(&pbx), taken.local_addr()?).await?;
+    let words = Central::refuses_to_start(&lab, taken.local_addr()?).await?;
     ensure!(words.contains(&taken.local_addr()?.port().to_string()), "the port is not named: {words}");
-    ensure!(words.contains("in use"), "the reason is not named: {words}");
+    ensure!(words.contains("uses this port"), "the reason is not named: {words}");
     lab.done();
     Ok(())
 }

@@ -12,7 +12,7 @@ async fn a_second_sign_in_offers_to_move_and_does_not_double() -> Result<()> {
     let desktop = Desktop::start_named(&line.lab, "second").await?;
     let settings = DeskSettings { name: "second-shell".to_owned(), ..DeskSettings::default() };
     let second = Desk::open_with(&line.lab, &desktop, settings).await?;
-    second.sign_in(&line.central, "anna", &linedesk_tests::lab::Office::password("anna")).await?;
+    second.sign_in(&line.central, "anna", "anna-password").await?;
     second.see("[data-do=take-over]").await?;
     ensure!(line.desk.softphones().len() == 1, "asking alone must not start a second phone");
     line.desk.see("[data-part=truth-phone][data-state=ok]").await?;
