@@ -12,7 +12,7 @@ use linedesk_tests::lab::{
     AmiEvent, Caller, Central, Customer, Lab, Office, Pbx, PbxSettings, Process, Speech, Version, program,
 };
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Parser)]
@@ -85,13 +85,13 @@ async fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
 
     let news = tokio::spawn(tell(pbx.tap().clone()));
     let mut customers: Vec<Customer> = Vec::new();
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = typed_lines();
     let mut next = 0;
     let mut reading = true;
     loop {
         prompt();
         let line = tokio::select! {
-            line = lines.next_line(), if reading => line?,
+            line = lines.recv(), if reading => line,
             () = window_gone(&mut window) => {
                 println!("The workstation was quit.");
                 break;
@@ -124,6 +124,20 @@ async fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
         window.stop(Duration::from_secs(3)).await?;
     }
     Ok(())
+}
+
+/// What the person types. A thread that nobody waits for: tokio's own standard input would keep the program from ending
+/// until the next Enter.
+fn typed_lines() -> tokio::sync::mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 async fn open_window(
