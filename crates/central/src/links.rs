@@ -49,7 +49,7 @@ impl Links for Ami {
             port: pbx.port,
             tls,
             username: pbx.username.clone(),
-            secret: secret,
+            secret,
             managed: pbx.managed,
         };
         Box::new(AmiLink { actor: Some(pbx::spawn(config, reports)) })

@@ -290,3 +290,60 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Hub, Key, READER_FRAMES};
+    use central_api::{FromLive, Topic, UserId};
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_a_snapshot_and_no_backlog() {
+        let hub = Hub::start();
+        let anna = UserId(1);
+        hub.scopes(&BTreeMap::from([(anna, Vec::new())]));
+        let publish = |n: usize| hub.publish(Key::Me(anna), Ok(json!({ "n": n })));
+        publish(0);
+        let (slow, mut frames) = hub.subscriber(anna);
+        // The reader takes nothing while its channel is filled, frame by frame.
+        for _ in 0..=READER_FRAMES {
+            slow.subscribe(Topic::Me, None);
+        }
+        // A second reader tells when the change has gone out.
+        let (quick, mut quick_frames) = hub.subscriber(anna);
+        quick.subscribe(Topic::Me, None);
+        quick_frames.recv().await.unwrap();
+        publish(1);
+        quick_frames.recv().await.unwrap();
+        assert_eq!(frames.len(), READER_FRAMES, "full, and the change is not in it");
+
+        let mut waiting = READER_FRAMES;
+        loop {
+            let frame: FromLive = serde_json::from_str(&frames.recv().await.unwrap()).unwrap();
+            match frame {
+                FromLive::Snapshot { state, .. } if waiting == 0 => {
+                    assert_eq!(state, json!({ "n": 1 }));
+                    break;
+                }
+                FromLive::Snapshot { state, .. } => assert_eq!(state, json!({ "n": 0 })),
+                other => panic!("a delta that does not follow: {other:?}"),
+            }
+            waiting -= 1;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_right_that_is_lost_ends_the_topic() {
+        let hub = Hub::start();
+        let anna = UserId(1);
+        hub.scopes(&BTreeMap::from([(anna, Vec::new())]));
+        hub.publish(Key::Me(anna), Ok(json!({})));
+        let (reader, mut frames) = hub.subscriber(anna);
+        reader.subscribe(Topic::Me, None);
+        frames.recv().await.unwrap();
+        hub.scopes(&BTreeMap::new());
+        let frame: FromLive = serde_json::from_str(&frames.recv().await.unwrap()).unwrap();
+        assert_eq!(frame, FromLive::TopicEnd { topic: Topic::Me });
+    }
+}

@@ -27,6 +27,9 @@ pub enum Claim {
     Conflict,
 }
 
+/// Hash of the command, status, answer.
+type Known = (Vec<u8>, Option<i64>, Option<Vec<u8>>);
+
 impl Store {
     /// Claims a key.
     ///
@@ -38,7 +41,7 @@ impl Store {
             .bind(now_ms - KEPT_MS)
             .execute(&mut *tx)
             .await?;
-        let known: Option<(Vec<u8>, Option<i64>, Option<Vec<u8>>)> =
+        let known: Option<Known> =
             sqlx::query_as("SELECT body_hash, status, answer FROM idempotency_keys WHERE user_id = $1 AND key = $2")
                 .bind(user.0)
                 .bind(key)

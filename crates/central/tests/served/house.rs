@@ -346,7 +346,11 @@ impl Live {
     }
 
     pub async fn say(&mut self, message: &ToLive) {
-        self.socket.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
+        self.say_text(&serde_json::to_string(message).unwrap()).await;
+    }
+
+    pub async fn say_text(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// The next frame; none when the connection is closed.

@@ -67,9 +67,8 @@ async fn a_second_machine_is_asked_and_moves_the_session() {
 
     second.sign_in("anna", true).await.unwrap();
     let end = loop {
-        match live.frame().await.expect("the reason before the close") {
-            FromLive::SessionEnded { reason } => break reason,
-            _ => {}
+        if let FromLive::SessionEnded { reason } = live.frame().await.expect("the reason before the close") {
+            break reason;
         }
     };
     assert_eq!(end, SessionEndReason::Moved { machine: "DESK-2".to_owned() });
