@@ -39,7 +39,7 @@ pub use customer::{Caller, Customer, CustomerEnd, Heard, Packet, Subscriber};
 pub use desk::{Desk, DeskSettings, Headless};
 pub use desktop::{Bus, Desktop, Display};
 pub use driver::Driver;
-pub use pbx::{AmiEvent, Member, Pbx, PbxSettings, Tap, Version};
+pub use pbx::{AmiEvent, Member, Pbx, PbxSettings, Tap, Version, sip_password};
 pub use process::Process;
 pub use scratch::{Lab, program, require_netns};
 pub use sound::{Ears, Match, Sound, Speech};

@@ -1,0 +1,18 @@
+//! What `cargo xtask bench NAME` measures: figures of ours beside figures of a peer, taken in the same run on the same machine.
+//!
+//! A figure that cannot be measured is reported as missing with the reason; none is carried over from another run.
+
+mod ours;
+mod peers;
+mod phone;
+pub mod process;
+mod report;
+mod ring;
+mod window;
+
+pub use ours::Console;
+pub use peers::{Baresip, Linphone};
+pub use phone::{setups, talk};
+pub use report::{Figure, Report, Target, median};
+pub use ring::{Contact, first_contact};
+pub use window::{Memory, Start, Workplace};

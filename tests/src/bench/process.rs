@@ -1,0 +1,101 @@
+//! What the kernel says about processes.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::time::sleep;
+
+/// Proportional set size in MB (10^6 bytes): memory that is shared counts in part, so the sum over processes is true.
+pub fn pss(pid: i32) -> Result<f64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("smaps_rollup has no Pss")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024.0 / 1e6)
+}
+
+/// Sum of [`pss`].
+pub fn pss_of(pids: &[i32]) -> Result<f64> {
+    pids.iter().map(|pid| pss(*pid)).sum()
+}
+
+/// The sum once it stands still: three looks a second apart within one per cent; after 30 s whatever it is.
+pub async fn settled(pids: impl Fn() -> Vec<i32>) -> Result<()> {
+    let started = Instant::now();
+    let mut last = [0.0; 3];
+    while started.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_secs(1)).await;
+        // One that is just ending is looked at again.
+        last = [last[1], last[2], pss_of(&pids()).unwrap_or_default()];
+        let (least, most) = (last.iter().copied().fold(f64::MAX, f64::min), last.iter().copied().fold(0.0, f64::max));
+        if least > 0.0 && most - least < least / 100.0 {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Processor time used so far, user and system.
+pub fn cpu(pid: i32) -> Result<Duration> {
+    let text = stat(pid)?;
+    let field = |index: usize| text.get(index).and_then(|value| value.parse::<u64>().ok()).context("a short stat");
+    // Fields 14 and 15; the first here is field 3. USER_HZ is 100 on every Linux that we know.
+    Ok(Duration::from_millis((field(11)? + field(12)?) * 10))
+}
+
+/// Share of one core in per cent, over ten seconds.
+pub async fn cpu_share(pid: i32) -> Result<f64> {
+    let (before, started) = (cpu(pid)?, Instant::now());
+    sleep(Duration::from_secs(10)).await;
+    Ok((cpu(pid)? - before).as_secs_f64() / started.elapsed().as_secs_f64() * 100.0)
+}
+
+/// A process and all below it.
+pub fn tree(root: i32) -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return vec![root] };
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for pid in entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        let parent = stat(pid).ok().and_then(|fields| fields.get(1)?.parse().ok());
+        children.entry(parent.unwrap_or_default()).or_default().push(pid);
+    }
+    let mut all = vec![root];
+    let mut next = 0;
+    while let Some(pid) = all.get(next) {
+        all.extend(children.remove(pid).unwrap_or_default());
+        next += 1;
+    }
+    all
+}
+
+/// Name of the program file.
+pub fn name(pid: i32) -> Option<String> {
+    Some(std::fs::read_link(format!("/proc/{pid}/exe")).ok()?.file_name()?.to_string_lossy().into_owned())
+}
+
+/// Fields of /proc/PID/stat behind the name, which may hold blanks.
+fn stat(pid: i32) -> Result<Vec<String>> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let (_, rest) = text.rsplit_once(')').context("a stat without a name")?;
+    Ok(rest.split_whitespace().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_knows_this_process() -> Result<()> {
+        let pid = i32::try_from(std::process::id())?;
+        assert!(pss(pid)? > 0.5 && pss(pid)? < 1000.0);
+        assert!(tree(pid).contains(&pid));
+        let parent: i32 = stat(pid)?[1].parse()?;
+        assert!(tree(parent).contains(&pid));
+        let before = cpu(pid)?;
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(60) {}
+        assert!(cpu(pid)? > before);
+        Ok(())
+    }
+}
