@@ -1,5 +1,4 @@
-import { browserHost } from './host/browser';
-import { insideTauri, tauriHost } from './host/tauri';
+import { tauriHost } from './host/tauri';
 import { start } from './start';
 
-void start(insideTauri() ? tauriHost() : browserHost());
+void start(tauriHost());

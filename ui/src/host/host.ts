@@ -30,7 +30,7 @@ export interface HostEvents {
 
 /** The only door of the interface to the world. */
 export interface Host {
-  readonly kind: 'desktop' | 'browser' | 'demo';
+  readonly kind: 'desktop' | 'demo';
   /** Messages begin with a full one; calling it again begins anew. */
   view(listener: (update: ViewUpdate) => void): Promise<void>;
   /** Nothing when it went well, else why not. */

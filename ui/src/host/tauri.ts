@@ -56,8 +56,3 @@ export function tauriHost(): Host {
     on: (name, listener) => void listen(name, () => listener()),
   };
 }
-
-/** Whether this page runs inside the desktop shell. */
-export function insideTauri(): boolean {
-  return '__TAURI_INTERNALS__' in window;
-}
