@@ -225,7 +225,6 @@ impl Actor {
                     let (action, complete) = match kind {
                         ListKind::Queues => ("QueueStatus", "QueueStatusComplete"),
                         ListKind::Channels => ("CoreShowChannels", "CoreShowChannelsComplete"),
-                        ListKind::Contacts => ("PJSIPShowContacts", "ContactListComplete"),
                     };
                     if let Ok(id) = client.list_in_order(ami::Action::new(action), complete) {
                         self.lists.insert(id, kind);
@@ -261,7 +260,7 @@ impl Actor {
 
 /// The second lock on *observe only*; the first is that the machine never wishes it.
 fn changes_something(action: &str) -> bool {
-    !matches!(action, "CoreStatus" | "Getvar" | "QueueStatus" | "CoreShowChannels" | "PJSIPShowContacts")
+    !matches!(action, "CoreStatus" | "Getvar" | "QueueStatus" | "CoreShowChannels")
 }
 
 async fn next(connection: &mut Option<(Client, Events)>) -> Option<Incoming> {

@@ -1,5 +1,6 @@
 //! One PBX as a pure machine: what arrives and the time go in, effects come out. It holds the order of things at a new link:
-//! booted? → the same run as before? → look at queues, channels, contacts → say that the link is up → reconcile.
+//! booted? → the same run as before? → look at queues and channels → say that the link is up → reconcile.
+//! Contacts are asked for beside that: many small questions, and nothing else has to wait for them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use ami::{Action, AmiError, Event, Message};
 
 use super::calls::{CallWant, Calls};
 use super::contract::{DesiredMember, PbxEvent, Returned, WatchedEndpoint};
-use super::endpoints::Endpoints;
+use super::endpoints::{Ask, Endpoints};
 use super::membership::{Memberships, Sight, Want};
 use super::observed::{MemberKey, Observed};
 use super::offers::Offers;
@@ -30,7 +31,6 @@ const SAME_START_MS: i64 = 5_000;
 pub(super) enum ListKind {
     Queues,
     Channels,
-    Contacts,
 }
 
 /// Whom the answer to an action is for.
@@ -39,6 +39,11 @@ pub(super) enum Then {
     Boot,
     Step(MemberKey),
     CallId(String),
+    /// A question about the contacts of an endpoint.
+    Contacts {
+        endpoint: String,
+        round: u64,
+    },
     Journey(String, Stage),
 }
 
@@ -143,7 +148,8 @@ impl Machine {
 
     pub(super) fn watch(&mut self, watched: Vec<WatchedEndpoint>) -> Vec<Effect> {
         self.watched_interfaces = watched.iter().map(|phone| phone.interface.clone()).collect();
-        self.endpoints.watch(watched.iter().map(|phone| phone.endpoint.clone()));
+        let asks = self.endpoints.watch(watched.iter().map(|phone| phone.endpoint.clone()));
+        self.ask(asks);
         let wants = self.calls.watch(watched.into_iter().map(|phone| phone.endpoint));
         self.want_calls(wants);
         self.finish()
@@ -202,7 +208,7 @@ impl Machine {
                 self.uptime_start_ms = uptime_s.map(|seconds| now_ms - i64::try_from(seconds).unwrap_or(0) * 1000);
                 self.ask_boot(now_ms);
             }
-            Event::Reload { .. } if self.phase == Phase::Up => self.look(),
+            Event::Reload { .. } if self.phase == Phase::Up => self.look(true),
             _ => {}
         }
         if self.queues_known
@@ -213,7 +219,8 @@ impl Machine {
         }
         let wants = self.calls.event(event, &self.observed, now_ms);
         self.want_calls(wants);
-        self.endpoints.event(event);
+        let asks = self.endpoints.event(event);
+        self.ask(asks);
         let ended = self.offers.event(event, now_ms);
         self.tell_offers(ended);
         let moves = match event {
@@ -241,13 +248,6 @@ impl Machine {
                 let wants = self.calls.snapshot(&list, &self.observed, now_ms);
                 self.want_calls(wants);
             }
-            (ListKind::Contacts, Ok(list)) => self.endpoints.snapshot(&list),
-            // "No Contacts found" is an answer, and means none.
-            (ListKind::Contacts, Err(AmiError::Refused { why, .. }))
-                if why.to_ascii_lowercase().contains("no contacts") =>
-            {
-                self.endpoints.snapshot(&[]);
-            }
             (kind, Err(error)) => tracing::warn!(?kind, %error, "a list was not given: {error}"),
         }
         if looking && self.asked.is_empty() {
@@ -271,6 +271,11 @@ impl Machine {
                 let id = answer.ok().and_then(|message| message.said("Value").map(str::to_owned));
                 self.calls.call_id(uniqueid, id);
             }
+            Then::Contacts { endpoint, round } => {
+                let value = answer.as_ref().map(|message| message.said("Value").unwrap_or_default());
+                let asks = self.endpoints.answered(endpoint, *round, value);
+                self.ask(asks);
+            }
             Then::Journey(id, stage) => {
                 let moves = self.journeys.answered(id, *stage, answer.map(drop));
                 self.go(moves);
@@ -288,7 +293,7 @@ impl Machine {
             }
             Phase::Up if now_ms - self.looked_ms >= RESYNC_MS => {
                 self.looked_ms = now_ms;
-                self.look();
+                self.look(false);
             }
             Phase::Down | Phase::Booting { .. } | Phase::Asking { .. } | Phase::Looking { .. } | Phase::Up => {}
         }
@@ -327,15 +332,17 @@ impl Machine {
         self.queues_known = false;
         self.phase = Phase::Looking { since_ms: now_ms };
         self.asked.clear();
-        self.look();
+        self.look(true);
     }
 
-    fn look(&mut self) {
-        for kind in [ListKind::Queues, ListKind::Channels, ListKind::Contacts] {
+    fn look(&mut self, every: bool) {
+        for kind in [ListKind::Queues, ListKind::Channels] {
             if self.asked.insert(kind) {
                 self.effects.push(Effect::List(kind));
             }
         }
+        let asks = self.endpoints.look(every);
+        self.ask(asks);
     }
 
     fn up(&mut self, now_ms: i64) {
@@ -377,6 +384,12 @@ impl Machine {
                     }
                 }
             }
+        }
+    }
+
+    fn ask(&mut self, asks: Vec<Ask>) {
+        for Ask { endpoint, round, action } in asks {
+            self.effects.push(Effect::Send { action, then: Then::Contacts { endpoint, round } });
         }
     }
 

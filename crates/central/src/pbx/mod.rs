@@ -5,6 +5,7 @@ pub mod actor;
 mod calls;
 pub mod contract;
 mod endpoints;
+mod look;
 mod machine;
 mod membership;
 mod observed;

@@ -1,0 +1,109 @@
+//! Reachability and restarts, seen by a manager user of the safe classes.
+
+use ami::AmiError;
+use central_api::Reachability::{self, NotRegistered, Reachable, Unknown};
+
+use super::super::contract::{PbxEvent, WatchedEndpoint};
+use super::{Pbx, answer, member, settled, wish};
+
+fn watch(pbx: &mut Pbx, endpoints: &[&str]) {
+    let watched =
+        |name: &&str| WatchedEndpoint { endpoint: (*name).to_owned(), interface: format!("Local/{name}@operators/n") };
+    let effects = pbx.machine.watch(endpoints.iter().map(watched).collect());
+    pbx.take(effects);
+}
+
+/// Answers Getvar as Asterisk does, what is not there with an empty value, until nothing more is asked.
+fn getvars(pbx: &mut Pbx, values: &[(&str, &str)]) {
+    while let Some((action, then)) = pbx.sent.pop() {
+        let variable = action.strip_prefix("Getvar(Variable: ").and_then(|rest| rest.strip_suffix(')'));
+        let variable = variable.unwrap_or_else(|| panic!("{action}"));
+        let value = values.iter().find(|(name, _)| *name == variable).map_or("", |(_, value)| value);
+        let effects = pbx.machine.answer(&then, Ok(answer(&[("Variable", variable), ("Value", value)])), pbx.now);
+        pbx.take(effects);
+    }
+}
+
+fn endpoints(pbx: &mut Pbx) -> Vec<(String, Reachability)> {
+    let reports = std::mem::take(&mut pbx.reports).into_iter();
+    reports
+        .filter_map(|event| match event {
+            PbxEvent::Endpoint { endpoint, state, .. } => Some((endpoint, state)),
+            _ => None,
+        })
+        .collect()
+}
+
+const REGISTERED: [(&str, &str); 6] = [
+    ("PJSIP_ENDPOINT(101,aors)", "101"),
+    ("PJSIP_AOR(101,contact)", "101;@aa"),
+    ("PJSIP_CONTACT(101;@aa,uri)", "sip:101@10.0.0.9;ob"),
+    ("PJSIP_CONTACT(101;@aa,status)", "Reachable"),
+    ("PJSIP_ENDPOINT(102,aors)", "102"),
+    ("PJSIP_AOR(102,max_contacts)", "1"),
+];
+
+#[test]
+fn phones_are_asked_about_at_a_new_link_and_when_they_are_new() {
+    let mut pbx = Pbx::new(false);
+    watch(&mut pbx, &["101"]);
+    assert!(pbx.sent().is_empty());
+    assert_eq!(endpoints(&mut pbx), [("101".to_owned(), Unknown)]);
+    pbx.connect("06:00:00", "");
+    getvars(&mut pbx, &REGISTERED);
+    assert_eq!(endpoints(&mut pbx), [("101".to_owned(), Reachable)]);
+
+    watch(&mut pbx, &["101", "102"]);
+    assert!(pbx.sent.iter().all(|(action, _)| action.contains("102")), "{:?}", pbx.sent);
+    getvars(&mut pbx, &REGISTERED);
+    assert_eq!(endpoints(&mut pbx), [("102".to_owned(), Unknown), ("102".to_owned(), NotRegistered)]);
+
+    // Live changes come by events.
+    pbx.say("Event: ContactStatus\nURI: sip:101@10.0.0.9;ob\nContactStatus: Removed\nAOR: 101\nEndpointName: 101\n\n");
+    assert_eq!(endpoints(&mut pbx), [("101".to_owned(), NotRegistered)]);
+    assert!(pbx.sent().is_empty());
+
+    // What no event tells is found within a minute.
+    pbx.later(60_000);
+    getvars(&mut pbx, &REGISTERED);
+    assert_eq!(endpoints(&mut pbx), [("101".to_owned(), Reachable)]);
+
+    pbx.lose();
+    assert_eq!(endpoints(&mut pbx), [("101".to_owned(), Unknown), ("102".to_owned(), Unknown)]);
+}
+
+#[test]
+fn the_link_does_not_wait_for_answers_about_phones() {
+    let mut pbx = Pbx::new(true);
+    watch(&mut pbx, &["101"]);
+    pbx.wish(vec![wish("dyn", super::LOCAL, true, None)]);
+    pbx.connect("06:00:00", &member("dyn", super::LOCAL, "dynamic", None));
+    assert_eq!(pbx.link(), (true, false));
+    assert_eq!(pbx.sent(), ["Getvar(Variable: PJSIP_ENDPOINT(101,aors))"]);
+    pbx.later(20_000);
+}
+
+#[test]
+fn a_restart_is_known_by_the_uptime_when_the_start_is_not_told() {
+    for (uptime_s, restarted) in [(130, false), (3, true)] {
+        let refused =
+            || Err(AmiError::Refused { action: "CoreStatus".to_owned(), why: "Permission denied".to_owned() });
+        let queues = member("dyn", super::LOCAL, "dynamic", None);
+        let mut pbx = Pbx::new(true);
+        pbx.connect_with(100, refused(), &queues);
+        assert_eq!(pbx.link(), (true, false));
+        pbx.lose();
+        pbx.link();
+        pbx.later(30_000);
+        pbx.connect_with(uptime_s, refused(), &queues);
+        assert_eq!(pbx.link(), (true, restarted), "up for {uptime_s} s");
+    }
+}
+
+#[test]
+fn events_of_other_phones_are_nothing_to_us() {
+    let mut pbx = settled();
+    pbx.reports.clear();
+    pbx.say("Event: ContactStatus\nURI: sip:9@10.0.0.9\nContactStatus: Reachable\nAOR: 9\nEndpointName: 9\n\n");
+    assert_eq!((endpoints(&mut pbx), pbx.sent()), (Vec::new(), Vec::new()));
+}
