@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod codegen;
 mod command;
@@ -41,6 +42,14 @@ enum Task {
         #[arg(long)]
         deep: bool,
     },
+    /// Measure a release build, beside a peer where there is one: first-call.
+    Bench {
+        /// Which.
+        name: String,
+        /// Write the figures to this file too.
+        #[arg(long)]
+        json: Option<std::path::PathBuf>,
+    },
     /// Prove the invariants of the workspace.
     Tidy,
     /// Write the files that are generated from Rust types.
@@ -75,6 +84,7 @@ fn run_task(task: Task) -> anyhow::Result<()> {
         Task::Setup => setup::run().map(drop),
         Task::Run { no_window } => run::run(no_window),
         Task::Test { only, deep } => test::run(only.as_deref(), deep),
+        Task::Bench { name, json } => bench::run(&name, json.as_deref()),
         Task::Tidy => tidy::run(),
         Task::Codegen { check } => codegen::run(check),
         Task::I18n { check } => i18n::run(check),

@@ -50,9 +50,7 @@ impl Console {
                 },
             }))
             .await?;
-        console
-            .hear("registered", |message| message["event"]["registration"]["state"] == "registered")
-            .await?;
+        console.hear("registered", |message| message["event"]["registration"]["state"] == "registered").await?;
         let ready = start.registered(pbx, number).await?;
         Ok((console, ready))
     }

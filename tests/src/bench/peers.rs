@@ -27,13 +27,7 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with PCMA alone, on the same sound card as ours, and waits until it is registered; gives also the
     /// milliseconds that took. With `answers` it takes each call at once.
-    pub async fn start(
-        lab: &Lab,
-        desktop: &Desktop,
-        pbx: &Pbx,
-        number: &str,
-        answers: bool,
-    ) -> Result<(Self, f64)> {
+    pub async fn start(lab: &Lab, desktop: &Desktop, pbx: &Pbx, number: &str, answers: bool) -> Result<(Self, f64)> {
         must_be_installed("baresip")?;
         let directory = lab.directory("baresip")?;
         let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"]

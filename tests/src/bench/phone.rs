@@ -67,12 +67,7 @@ pub async fn setups(pbx: &Pbx, number: &str, times: usize) -> Result<Vec<f64>> {
 
 /// Lets a customer talk to a phone that answers by itself or by `answer`; gives its share of a core, after two seconds of
 /// talk.
-pub async fn talk(
-    pbx: &Pbx,
-    number: &str,
-    pid: i32,
-    answer: impl AsyncFnOnce() -> Result<()>,
-) -> Result<f64> {
+pub async fn talk(pbx: &Pbx, number: &str, pid: i32, answer: impl AsyncFnOnce() -> Result<()>) -> Result<f64> {
     let speech = Speech::new(21, Duration::from_secs(5));
     let mark = pbx.tap().mark();
     let mut customer = Customer::call(pbx, number, Caller::default().saying(&speech)).await?;

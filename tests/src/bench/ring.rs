@@ -15,8 +15,10 @@ pub struct Contact {
     pub rings: Vec<f64>,
     /// From the click on answer to the first sound of the operator at the customer.
     pub answers: Vec<f64>,
-    /// From the PBX's new channel to the ring.
+    /// From the PBX's new channel to the ring; nobody has talked before.
     pub setups: Vec<f64>,
+    /// The same in calls that come as soon as the one before is over.
+    pub setups_after_a_call: Vec<f64>,
 }
 
 /// So many calls through the queue that ring and are given up, and so many direct ones that are answered by a click.
@@ -25,9 +27,11 @@ pub async fn first_contact(workplace: &Workplace, desk: &Desk, calls: usize) -> 
     for _ in 0..calls {
         ring(workplace, desk, &mut contact).await.context("a call that rings")?;
     }
-    for _ in 0..calls {
+    // The first of these comes after one that only rang.
+    for _ in 0..=calls {
         answer(workplace, desk, &mut contact).await.context("a call that is answered")?;
     }
+    contact.setups_after_a_call.remove(0);
     Ok(contact)
 }
 
@@ -42,6 +46,7 @@ async fn ring(workplace: &Workplace, desk: &Desk, contact: &mut Contact) -> Resu
             event.is("Newstate") && event.has("ChannelStateDesc", "Ringing") && of_phone(event, "1001")
         })
         .await?;
+    contact.setups.push(setup_since(pbx, mark, "1001").await?);
     let script = "const marks = performance.getEntriesByName('ringing'); \
                   return marks.length ? performance.timeOrigin + marks[0].startTime : null";
     let shown = desk.page_until("the card of the call", SHORT, script, vec![]).await?;
@@ -58,7 +63,7 @@ async fn answer(workplace: &Workplace, desk: &Desk, contact: &mut Contact) -> Re
     let mark = pbx.tap().mark();
     // Directly: from a queue the customer hears music already, and the first packet could not be told.
     let mut customer = Customer::call(pbx, "1001", Caller::default()).await?;
-    contact.setups.push(setup_since(pbx, mark, "1001").await?);
+    contact.setups_after_a_call.push(setup_since(pbx, mark, "1001").await?);
     desk.see("[data-do=answer]").await?;
     desk.eval(listen, vec![]).await?;
     desk.click("[data-do=answer]").await?;

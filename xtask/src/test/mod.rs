@@ -17,7 +17,8 @@ mod suites;
 mod table;
 
 pub use counts::{Counts, Skip};
-use probe::Capabilities;
+pub use nextest::ENTER;
+pub use probe::Capabilities;
 use suites::{Needs, SUITES};
 
 /// What every suite may use.

@@ -29,7 +29,7 @@ const DEEP: &str = "test(deep_)";
 
 /// Inside the namespace: loopback up, addresses of the 10.x net that no host route may have; `sh` stays as process 1, so
 /// that orphans (a softphone whose shell was killed) are reaped and seen to be gone.
-const ENTER: &str =
+pub const ENTER: &str =
     r#"ip link set lo up && for a in 1 2 3 4; do ip addr add 10.77.0.$a/32 dev lo || exit 1; done; "$@"; exit $?"#;
 
 /// Compiles all tests.

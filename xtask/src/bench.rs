@@ -1,0 +1,81 @@
+//! `cargo xtask bench NAME`: release builds, measured inside a namespace of the lab, beside a peer where there is one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::{self, FEATURES};
+use crate::command::{answer, command, is_there, must, shown};
+use crate::paths;
+use crate::setup::{self, SetUp};
+use crate::test::{Capabilities, ENTER};
+
+/// A bench is a program of tests/src/bin/ named `bench-NAME`.
+const BENCHES: &[&str] = &["first-call"];
+
+/// Peers: package, program.
+const PEERS: &[(&str, &str)] = &[("baresip-core", "baresip"), ("linphone-desktop", "linphone")];
+
+/// Its own directory: a release build beside the tests' keeps neither waiting for the other.
+const TARGET: &str = "target/bench";
+
+/// Builds, measures, prints the table and writes the JSON.
+pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
+    if !BENCHES.contains(&name) {
+        bail!("there is no bench {name:?}; there are: {}", BENCHES.join(", "));
+    }
+    let set_up = setup::run()?;
+    let capabilities = Capabilities::probe();
+    let flags = match &capabilities.namespace {
+        Ok(flags) => *flags,
+        Err(why) => bail!("a bench needs a namespace of its own: {why}"),
+    };
+    peers()?;
+    eprintln!("Builds");
+    build::pages(&set_up)?;
+    programs(&set_up)?;
+    eprintln!("{name}");
+    let mut bench = command("unshare", flags.iter().copied());
+    bench.args(["sh", "-c", ENTER, "bench"]).arg(directory().join(format!("bench-{name}")));
+    bench.args(["--commit", &commit()]).envs(set_up.environment());
+    if let Some(path) = json {
+        // As the person sees it; the bench runs in the checkout.
+        bench.arg("--json").arg(std::path::absolute(path)?);
+    }
+    let status = bench.status().with_context(|| format!("cannot start `{}`", shown(&bench)))?;
+    if !status.success() {
+        bail!("the bench ended with {status}; it says above what failed and where its logs are");
+    }
+    Ok(())
+}
+
+/// What is missing is said and then reported as missing by the bench: a peer is no reason not to measure ours.
+fn peers() -> Result<()> {
+    let missing: Vec<&str> =
+        PEERS.iter().filter(|(_, program)| !is_there(program)).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !(nix::unistd::geteuid().is_root() && is_there("apt-get")) {
+        eprintln!("  ! without {} the comparison is missing: sudo apt-get install", missing.join(" and "));
+        return Ok(());
+    }
+    let mut install = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends"]);
+    install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
+    must("peers", &mut install).map(drop)
+}
+
+fn programs(set_up: &SetUp) -> Result<()> {
+    let arguments = ["build", "--release", "--workspace", "--bins", "--features", FEATURES, "--target-dir", TARGET];
+    must("release build", command("cargo", arguments).envs(set_up.environment())).map(drop)
+}
+
+fn directory() -> PathBuf {
+    paths::root().join(TARGET).join("release")
+}
+
+/// Commit, with a mark when the tree is not it.
+fn commit() -> String {
+    let said = answer(&mut command("git", ["describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]));
+    said.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
+}
