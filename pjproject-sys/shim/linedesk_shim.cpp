@@ -210,6 +210,8 @@ public:
     std::map<int32_t, std::unique_ptr<PhoneAccount>> accounts;
     std::map<std::string, TransportId> transports;
     std::string tls_problem;
+    // What the devices that ld_name_devices told can do; used by the owning thread alone.
+    std::map<std::string, std::pair<bool, bool>> named;
 
     void post(ld_event &e) {
         if (!e.text) e.text = "";
@@ -430,33 +432,35 @@ void unload_plugins() {
 #endif
 }
 
-// The devices that a person may choose. ALSA's list has dozens of plugins and of names for the same card; opening each, as
-// pjmedia does by itself, takes long and starts other programs' libraries.
-void name_devices() {
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
+void hush(const char *, int, const char *, int, const char *, ...) {}
+
+bool opens(const char *name, snd_pcm_stream_t direction) {
+    snd_pcm_t *pcm = nullptr;
+    // Not to wait for a card that another program holds; it is there all the same.
+    int result = snd_pcm_open(&pcm, name, direction, SND_PCM_NONBLOCK);
+    if (result >= 0) snd_pcm_close(pcm);
+    return result >= 0 || result == -EBUSY;
+}
+
+// The devices that a person may choose. ALSA's list has dozens of plugins and of names for the same card.
+std::vector<std::string> choosable_names() {
     std::vector<std::string> names;
     void **hints = nullptr;
-    if (snd_device_name_hint(-1, "pcm", &hints) == 0) {
-        for (void **h = hints; *h; h++) {
-            char *name = snd_device_name_get_hint(*h, "NAME");
-            if (!name) continue;
-            std::string n(name);
-            free(name);
-            bool server = n == "default" || n == "pulse" || n == "pipewire";
-            bool card = n.rfind("plughw:", 0) == 0 || n.rfind("sysdefault:", 0) == 0;
-            if ((server || card) && names.size() < 64) names.push_back(n);
-        }
-        snd_device_name_free_hint(hints);
+    if (snd_device_name_hint(-1, "pcm", &hints) != 0) return names;
+    for (void **h = hints; *h; h++) {
+        char *name = snd_device_name_get_hint(*h, "NAME");
+        if (!name) continue;
+        std::string n(name);
+        free(name);
+        bool server = n == "default" || n == "pulse" || n == "pipewire";
+        bool card = n.rfind("plughw:", 0) == 0 || n.rfind("sysdefault:", 0) == 0;
+        if ((server || card) && names.size() < 64) names.push_back(n);
     }
-    // With none at all pjmedia would enumerate by itself.
-    if (names.empty()) names.push_back("default");
-    std::vector<const char *> pointers;
-    for (const auto &n : names) pointers.push_back(n.c_str());
-    pjmedia_aud_alsa_set_devices(nullptr, static_cast<unsigned>(pointers.size()), pointers.data()); // looks again, too
-#else
-    pjmedia_aud_dev_refresh();
-#endif
+    snd_device_name_free_hint(hints);
+    return names;
 }
+#endif
 
 Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 
@@ -768,24 +772,81 @@ void ld_call_free(ld_phone *phone, uint64_t call) {
     quietly([&] { gone.reset(); });
 }
 
-uint32_t ld_devices(ld_phone *, bool refresh, ld_device *devices, uint32_t capacity) {
+uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity) {
+    uint32_t n = 0;
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+    quietly([&] {
+        snd_lib_error_set_handler(hush);
+        for (const auto &name : choosable_names()) {
+            bool capture = opens(name.c_str(), SND_PCM_STREAM_CAPTURE);
+            bool playback = opens(name.c_str(), SND_PCM_STREAM_PLAYBACK);
+            if (!capture && !playback) continue;
+            if (n < capacity) {
+                ld_device &d = devices[n];
+                d.index = static_cast<int32_t>(n);
+                d.capture = capture;
+                d.playback = playback;
+                copy_text(d.name, sizeof d.name, name);
+                copy_text(d.driver, sizeof d.driver, "ALSA");
+            }
+            n++;
+        }
+    });
+#else
+    (void)devices, (void)capacity;
+#endif
+    return n;
+}
+
+bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, ld_error *error) {
+    return guarded(error, [&] {
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+        auto &named = self(phone).named;
+        named.clear();
+        std::vector<const char *> names;
+        for (uint32_t i = 0; i < count; i++) {
+            names.push_back(devices[i].name);
+            named[devices[i].name] = {devices[i].capture, devices[i].playback};
+        }
+        // With none at all pjmedia would enumerate by itself; ld_devices leaves this one out.
+        if (names.empty()) names.push_back("default");
+        return ok(pjmedia_aud_alsa_set_devices(nullptr, static_cast<unsigned>(names.size()), names.data()), error);
+#else
+        (void)phone, (void)devices, (void)count;
+        fail(error, PJ_ENOTSUP, "devices are named for ALSA only");
+        return false;
+#endif
+    });
+}
+
+uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t capacity) {
     uint32_t n = 0;
     quietly([&] {
-        if (refresh) {
-            name_devices();
-            unload_plugins();
-        }
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+        (void)refresh;
+#else
+        if (refresh) pjmedia_aud_dev_refresh();
+#endif
         unsigned count = pjmedia_aud_dev_count();
         for (unsigned i = 0; i < count; i++) {
             pjmedia_aud_dev_info info;
             if (pjmedia_aud_dev_get_info(static_cast<pjmedia_aud_dev_index>(i), &info) != PJ_SUCCESS) continue;
             // pjmedia's own device of silence is no sound card.
             if (pj_ansi_stricmp(info.driver, "null") == 0) continue;
+            bool capture = info.input_count > 0, playback = info.output_count > 0;
+#if PJMEDIA_AUDIO_DEV_HAS_ALSA
+            auto known = self(phone).named.find(info.name);
+            if (known == self(phone).named.end()) continue;
+            capture = known->second.first;
+            playback = known->second.second;
+#else
+            (void)phone;
+#endif
             if (n < capacity) {
                 ld_device &d = devices[n];
                 d.index = static_cast<int32_t>(i);
-                d.capture = info.input_count > 0;
-                d.playback = info.output_count > 0;
+                d.capture = capture;
+                d.playback = playback;
                 copy_text(d.name, sizeof d.name, info.name);
                 copy_text(d.driver, sizeof d.driver, info.driver);
             }

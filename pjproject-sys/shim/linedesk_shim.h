@@ -141,7 +141,13 @@ bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats);
 /* Forgets a call some time after LD_CALL_DISCONNECTED. */
 void ld_call_free(ld_phone *phone, uint64_t call);
 
-/* Fills at most capacity devices, returns how many there are. refresh: look again (not while sound is open). */
+/* ALSA only: looks what devices there are and opens each for a moment to see what it can; without a phone. For a process
+ * of its own: the plugins of sound servers stay loaded. Fills at most capacity, returns how many there are. */
+uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity);
+/* ALSA only: the devices of a probe become those that ld_devices tells; none is opened. Not while sound is open. */
+bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, ld_error *error);
+/* Fills at most capacity devices, returns how many there are. refresh: look again (not while sound is open), where it is
+ * not ALSA. */
 uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t capacity);
 /* Index of a device, -1 / -2 for the system's choice. echo: canceller on. */
 bool ld_sound_open(ld_phone *phone, int32_t capture, int32_t playback, bool echo, ld_error *error);

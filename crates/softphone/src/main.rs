@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use linedesk_softphone::engine::Options;
+use linedesk_softphone::engine::{Options, probe};
 use linedesk_softphone::serve::ServeOptions;
 use linedesk_softphone::{console, doc, logging, platform, serve};
 use softphone_api::attach::UNATTACHED_IDLE_MS;
@@ -39,6 +39,9 @@ enum What {
         #[command(flatten)]
         engine: EngineArguments,
     },
+    /// Look for sound devices and print them as JSON (Linux); the softphone itself asks this way, too.
+    #[command(name = probe::SUBCOMMAND)]
+    Devices,
     /// Print docs/softphone-protocol.md.
     ProtocolDoc,
 }
@@ -101,6 +104,7 @@ fn main() -> Result<()> {
             logging::to_stderr();
             block_on(console::run(engine.options(None)))
         }
+        What::Devices => probe::print(),
         What::ProtocolDoc => {
             print!("{}", doc::protocol());
             Ok(())

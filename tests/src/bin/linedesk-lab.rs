@@ -14,7 +14,8 @@ struct Arguments {
     /// 22 or 16.
     #[arg(long, default_value = "22", value_parser = ["22", "16"])]
     version: String,
-    /// What to run. It finds the PBX by LINEDESK_LAB_SIP and LINEDESK_LAB_AMI (host:port), its files by LINEDESK_LAB_PBX.
+    /// What to run. It finds the PBX by LINEDESK_LAB_SIP, LINEDESK_LAB_TLS and LINEDESK_LAB_AMI (host:port), the authority of
+    /// its certificate by LINEDESK_LAB_CA, its files by LINEDESK_LAB_PBX.
     #[arg(last = true, required = true)]
     command: Vec<String>,
 }
@@ -29,6 +30,8 @@ async fn main() -> Result<ExitCode> {
     let status = tokio::process::Command::new(program)
         .args(rest)
         .env("LINEDESK_LAB_SIP", pbx.sip().to_string())
+        .env("LINEDESK_LAB_TLS", std::net::SocketAddr::new(pbx.settings().address, pbx.settings().tls).to_string())
+        .env("LINEDESK_LAB_CA", pbx.tls_authority())
         .env("LINEDESK_LAB_AMI", pbx.ami().to_string())
         .env("LINEDESK_LAB_PBX", pbx.etc().parent().unwrap_or(lab.path()))
         .status()

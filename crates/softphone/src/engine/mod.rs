@@ -6,6 +6,7 @@
 mod accounts;
 mod calls;
 mod phone;
+pub mod probe;
 mod sound;
 
 use std::collections::BTreeMap;

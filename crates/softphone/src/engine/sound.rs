@@ -126,11 +126,19 @@ impl Loop {
         let before = self.sound.state();
         // The list must not be rebuilt under an open device.
         let refresh = refresh && !matches!(self.sound.open, Open::Devices { .. });
+        let probed = if refresh && cfg!(target_os = "linux") { self.probe_devices() } else { Ok(()) };
         self.sound.found = self.phone.devices(refresh);
-        if refresh {
+        if let Err(e) = probed {
+            tracing::warn!("looking for sound devices: {e:#}");
+            self.sound.problem = format!("the sound devices could not be listed ({e:#}): restart the sound server");
+        } else if refresh {
             self.sound.problem.clear();
         }
         self.tell_sound(&before);
+    }
+
+    fn probe_devices(&self) -> anyhow::Result<()> {
+        Ok(self.phone.name_devices(&super::probe::ask()?)?)
     }
 
     pub(super) fn choose_devices(&mut self, capture: DeviceChoice, playback: DeviceChoice) -> Done {
@@ -154,6 +162,10 @@ impl Loop {
 
     /// Opens sound when a stream needs it and it is not open as wished.
     pub(super) fn open_sound(&mut self) {
+        if self.sound.found.is_empty() && self.sound.open == Open::Closed {
+            // A headset or a sound server that came after our start.
+            self.look_for_devices(true);
+        }
         let before = self.sound.state();
         let capture = self.sound.resolve(&self.sound.capture, true).map(|d| d.index);
         let playback = self.sound.resolve(&self.sound.playback, false).map(|d| d.index);

@@ -18,17 +18,27 @@ use serde_json::{Value, json};
 const BINARY: &str = env!("CARGO_BIN_EXE_linedesk-softphone");
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// host and port of the lab's Asterisk.
-fn lab() -> (String, u16) {
-    let at = std::env::var("LINEDESK_LAB_SIP")
-        .expect("LINEDESK_LAB_SIP=host:port is set by cargo xtask test --only softphone");
-    let (host, port) = at.rsplit_once(':').expect("LINEDESK_LAB_SIP is host:port");
-    (host.to_owned(), port.parse().expect("LINEDESK_LAB_SIP ends with a port"))
+/// Host and port that a variable of the lab tells.
+pub fn lab_at(variable: &str) -> (String, u16) {
+    let at = std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable}=host:port is set by cargo xtask test --only softphone"));
+    let (host, port) = at.rsplit_once(':').unwrap_or_else(|| panic!("{variable} is not host:port"));
+    (host.to_owned(), port.parse().unwrap_or_else(|_| panic!("{variable} does not end with a port")))
 }
 
 pub fn account(user: &str, password: &str) -> Value {
-    let (server, port) = lab();
+    let (server, port) = lab_at("LINEDESK_LAB_SIP");
     json!({"id": user, "server": server, "port": port, "transport": "udp", "domain": server, "user": user, "password": password})
+}
+
+/// Over TLS, verified by the lab's authority; the password is the lab's.
+pub fn over_tls(user: &str) -> Value {
+    let (server, port) = lab_at("LINEDESK_LAB_TLS");
+    let authority = std::env::var("LINEDESK_LAB_CA").expect("LINEDESK_LAB_CA is set by cargo xtask test");
+    let mut account = account(user, &format!("pw{user}"));
+    (account["server"], account["port"]) = (json!(server), json!(port));
+    (account["transport"], account["tls_ca_file"]) = (json!("tls"), json!(authority));
+    account
 }
 
 pub fn media() -> Value {
@@ -110,8 +120,14 @@ pub struct Console {
 
 impl Console {
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(&[&["--null-audio"], arguments].concat(), &[])
+    }
+
+    /// With sound, when `environment` says where.
+    pub fn start_with(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
         let mut child = Command::new(BINARY)
-            .args(["console", "--null-audio"])
+            .arg("console")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
