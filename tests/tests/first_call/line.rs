@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use linedesk_tests::lab::{AmiEvent, Central, Desk, Desktop, Lab, Office, Pbx, SHORT, Version};
+use linedesk_tests::lab::{AmiEvent, Central, Desk, Desktop, Lab, Office, Pbx, Version};
 
 /// Anna's number.
 pub const ANNA: &str = "1001";
@@ -22,17 +22,29 @@ pub struct Line {
 impl Line {
     /// Nobody has signed in yet.
     pub async fn idle(name: &str) -> Result<Self> {
+        Self::idle_in(name, |_| {}).await
+    }
+
+    /// The same with an office that is set up otherwise.
+    pub async fn idle_in(name: &str, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
         let lab = Lab::new(name)?;
         let pbx = Pbx::start(&lab, Version::V22).await?;
         let desktop = Desktop::start(&lab).await?;
-        let central = Central::start(&lab, &Office::new(&pbx)).await?;
+        let mut office = Office::new(&pbx);
+        set_up(&mut office);
+        let central = Central::start(&lab, &office).await?;
         let desk = Desk::open(&lab, &desktop).await?;
         Ok(Self { desk, central, pbx, desktop, lab })
     }
 
     /// Anna has signed in, her phone is registered, and she is available in the queue support.
     pub async fn available(name: &str) -> Result<Self> {
-        let line = Self::idle(name).await?;
+        Self::available_in(name, |_| {}).await
+    }
+
+    /// The same with an office that is set up otherwise.
+    pub async fn available_in(name: &str, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
+        let line = Self::idle_in(name, set_up).await?;
         line.sign_in().await?;
         line.choose_status("available").await?;
         line.join("Support").await?;
