@@ -22,13 +22,12 @@ pub struct Line {
 impl Line {
     /// Nobody has signed in yet.
     pub async fn idle(name: &str) -> Result<Self> {
-        Self::idle_in(name, |_| {}).await
+        Self::idle_in(name, Version::V22, |_| {}).await
     }
 
-    /// The same with an office that is set up otherwise.
-    pub async fn idle_in(name: &str, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
+    async fn idle_in(name: &str, version: Version, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
         let lab = Lab::new(name)?;
-        let pbx = Pbx::start(&lab, Version::V22).await?;
+        let pbx = Pbx::start(&lab, version).await?;
         let desktop = Desktop::start(&lab).await?;
         let mut office = Office::new(&pbx);
         set_up(&mut office);
@@ -39,12 +38,12 @@ impl Line {
 
     /// Anna has signed in, her phone is registered, and she is available in the queue support.
     pub async fn available(name: &str) -> Result<Self> {
-        Self::available_in(name, |_| {}).await
+        Self::available_in(name, Version::V22, |_| {}).await
     }
 
-    /// The same with an office that is set up otherwise.
-    pub async fn available_in(name: &str, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
-        let line = Self::idle_in(name, set_up).await?;
+    /// The same at another Asterisk, with an office that is set up otherwise.
+    pub async fn available_in(name: &str, version: Version, set_up: impl FnOnce(&mut Office)) -> Result<Self> {
+        let line = Self::idle_in(name, version, set_up).await?;
         line.sign_in().await?;
         line.choose_status("available").await?;
         line.join("Support").await?;

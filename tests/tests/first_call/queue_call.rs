@@ -4,14 +4,24 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use linedesk_tests::lab::sound::compare;
-use linedesk_tests::lab::{Caller, Customer, SHORT, Speech, until};
+use linedesk_tests::lab::{Caller, Customer, SHORT, Speech, Version, until};
 
 use crate::line::{ANNA_INTERFACE, Line, rings_anna};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the lab: cargo xtask test --only first-call"]
-async fn an_operator_takes_calls_from_a_queue() -> Result<()> {
-    let line = Line::available_in("queue-call", |office| office.after_call_s = 15).await?;
+async fn asterisk_22_an_operator_takes_calls_from_a_queue() -> Result<()> {
+    takes_calls_from_a_queue(Version::V22).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the lab: cargo xtask test --only first-call"]
+async fn asterisk_16_an_operator_takes_calls_from_a_queue() -> Result<()> {
+    takes_calls_from_a_queue(Version::V16).await
+}
+
+async fn takes_calls_from_a_queue(version: Version) -> Result<()> {
+    let line = Line::available_in("queue-call", version, |office| office.after_call_s = 15).await?;
     let shown = line.pbx.cli("queue show support").await?;
     ensure!(shown.contains("PJSIP/1001"), "`queue show support` does not list Anna:\n{shown}");
 
