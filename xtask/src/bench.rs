@@ -34,6 +34,7 @@ pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
     eprintln!("Builds");
     build::pages(&set_up)?;
     programs(&set_up)?;
+    neighbours();
     eprintln!("{name}");
     let mut bench = command("unshare", flags.iter().copied());
     bench.args(["sh", "-c", ENTER, "bench"]).arg(directory().join(format!("bench-{name}")));
@@ -63,6 +64,24 @@ fn peers() -> Result<()> {
     let mut install = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends"]);
     install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
     must("peers", &mut install).map(drop)
+}
+
+/// Says what else runs that makes the figures untrue: compilers take time, another WebKit shares pages with ours.
+fn neighbours() {
+    let disturbing = ["rustc", "node", "WebKitWebProcess", "linedesk", "linedesk-softphone", "linphone", "chromium"];
+    let mut seen: Vec<String> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path().join("exe")).ok())
+        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .filter(|name| disturbing.contains(&name.as_str()))
+        .collect();
+    seen.sort();
+    seen.dedup();
+    if !seen.is_empty() {
+        eprintln!("  ! beside the bench run {}: its figures will not be true", seen.join(", "));
+    }
 }
 
 fn programs(set_up: &SetUp) -> Result<()> {

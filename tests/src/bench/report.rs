@@ -84,9 +84,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Empty.
-    pub fn new(bench: &'static str, commit: String) -> Self {
-        Self { bench, commit, machine: machine(), figures: Vec::new() }
+    /// Empty; `busy` is what others took of the processors before, in per cent.
+    pub fn new(bench: &'static str, commit: String, busy: f64) -> Self {
+        Self { bench, commit, machine: machine(busy), figures: Vec::new() }
     }
 
     /// One more; said at once, for a bench takes minutes.
@@ -150,7 +150,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// Processor, cores, memory, kernel, and how busy the machine was with other things.
-fn machine() -> String {
+fn machine(busy: f64) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let value = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
@@ -160,10 +160,8 @@ fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = value(&read("/proc/meminfo"), "MemTotal");
     let gib = memory.split(' ').next().and_then(|kb| kb.parse::<f64>().ok()).unwrap_or_default() / 1024.0 / 1024.0;
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
-    format!("{cpu}, {cores} cores, {gib:.0} GiB, Linux {}, load before {load}", kernel.trim())
+    format!("{cpu}, {cores} cores, {gib:.0} GiB, Linux {}, {busy:.0} % busy before", kernel.trim())
 }
 
 /// The middle one; of an even number the mean of the two in the middle.

@@ -29,7 +29,11 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let lab = Lab::new("bench")?;
-    let mut report = Report::new("first-call", arguments.commit.clone());
+    let busy = process::calm().await?;
+    if busy >= 3.0 {
+        eprintln!("  ! others take {busy:.0} % of the processors: the figures will not be true");
+    }
+    let mut report = Report::new("first-call", arguments.commit.clone(), busy);
     let workplace = Workplace::start(&lab).await?;
     let times = arguments.times;
 

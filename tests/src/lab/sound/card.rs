@@ -15,10 +15,12 @@ pub struct Sound {
     server: Process,
 }
 
+/// Without `norewinds` a null sink plays two seconds of silence ahead whenever it idles: whoever opens it next then waits up to
+/// that long, and closing it does too, as no real card makes one wait.
 const CARD: &str = "\
 load-module module-native-protocol-unix auth-anonymous=1
-load-module module-null-sink sink_name=spk sink_properties=device.description=VirtualSpeaker rate=48000
-load-module module-null-sink sink_name=micsink sink_properties=device.description=MicFeed rate=48000
+load-module module-null-sink sink_name=spk sink_properties=device.description=VirtualSpeaker rate=48000 norewinds=1
+load-module module-null-sink sink_name=micsink sink_properties=device.description=MicFeed rate=48000 norewinds=1
 load-module module-remap-source master=micsink.monitor source_name=mic source_properties=device.description=VirtualMic
 set-default-sink spk
 set-default-source mic
