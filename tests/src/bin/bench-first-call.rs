@@ -39,7 +39,9 @@ async fn main() -> Result<()> {
 
     eprintln!("window: calls");
     let contact = calls(&workplace, times).await;
-    eprintln!("  {contact:.0?}");
+    if let Ok(contact) = &contact {
+        eprintln!("  {contact:.0?}");
+    }
     eprintln!("window: starts and memory");
     let desk = if contact.is_ok() { starts(&workplace, times).await } else { Err(anyhow!("nobody is signed in")) };
     eprintln!("softphone alone");
