@@ -214,7 +214,8 @@ impl Calls {
             Some(_) => Err("the call did not come by a queue".to_owned()),
             None => Err("nobody is on the other side of the call".to_owned()),
         };
-        Ok(Plan { dead, customer })
+        let endpoint = endpoint(&dead).map(str::to_owned);
+        Ok(Plan { dead, endpoint, answered_ms: phone.answered_ms, customer })
     }
 
     fn put(&mut self, info: &ChannelInfo, now_ms: i64) -> Option<CallWant> {

@@ -43,14 +43,22 @@ pub(super) struct Endpoints {
 
 #[derive(Debug, Default)]
 struct Phone {
-    /// In the order of registration, the newest last: (URI, answers).
-    contacts: Vec<(String, bool)>,
+    /// In the order of registration, the newest last.
+    contacts: Vec<Known>,
     /// A look on this link came to its end.
     looked: bool,
     /// An event told of it on this link.
     heard: bool,
     /// The last look found no such phone; Asterisk complains of each such question in its own log.
     absent: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    uri: String,
+    answers: bool,
+    /// When it was seen to come; nothing for one that was there before.
+    came_ms: Option<i64>,
 }
 
 impl Endpoints {
@@ -80,11 +88,11 @@ impl Endpoints {
         self.begin()
     }
 
-    pub(super) fn event(&mut self, event: &Event) -> Vec<Ask> {
+    pub(super) fn event(&mut self, event: &Event, now_ms: i64) -> Vec<Ask> {
         let Event::ContactStatus(contact) = event else { return Vec::new() };
         let Some(phone) = self.phones.get_mut(&contact.endpoint) else { return Vec::new() };
         phone.heard = true;
-        phone.put(contact);
+        phone.put(contact, now_ms);
         if self.looks.remove(&contact.endpoint).is_some() {
             self.queue.insert(contact.endpoint.clone());
         }
@@ -131,8 +139,10 @@ impl Endpoints {
         if look.there {
             let before = std::mem::take(&mut phone.contacts);
             for (uri, status) in look.found {
-                let known = before.iter().find(|(other, _)| *other == uri).map(|(_, answers)| *answers);
-                phone.contacts.extend(answers(&status, known).map(|answers| (uri, answers)));
+                let known = before.iter().find(|known| known.uri == uri);
+                let came_ms = known.and_then(|known| known.came_ms);
+                let answers = answers(&status, known.map(|known| known.answers));
+                phone.contacts.extend(answers.map(|answers| Known { uri, answers, came_ms }));
             }
             phone.looked = true;
             phone.absent = false;
@@ -152,6 +162,14 @@ impl Endpoints {
                  func_pjsip_contact are loaded"
             );
         }
+    }
+
+    /// Whether all its contacts came after that: its phone was started anew since.
+    pub(super) fn renewed(&self, endpoint: &str, since_ms: i64) -> bool {
+        self.phones.get(endpoint).is_some_and(|phone| {
+            let new = |known: &Known| known.came_ms.is_some_and(|came_ms| came_ms >= since_ms);
+            !phone.contacts.is_empty() && phone.contacts.iter().all(new)
+        })
     }
 
     fn begin(&mut self) -> Vec<Ask> {
@@ -207,21 +225,23 @@ impl Endpoints {
 }
 
 impl Phone {
-    fn put(&mut self, contact: &Contact) {
-        let at = self.contacts.iter().position(|(uri, _)| *uri == contact.uri);
-        match (answers(&contact.status, at.map(|at| self.contacts[at].1)), at) {
-            (Some(answers), Some(at)) => self.contacts[at].1 = answers,
-            (Some(answers), None) => self.contacts.push((contact.uri.clone(), answers)),
+    fn put(&mut self, contact: &Contact, now_ms: i64) {
+        let at = self.contacts.iter().position(|known| known.uri == contact.uri);
+        match (answers(&contact.status, at.map(|at| self.contacts[at].answers)), at) {
+            (Some(answers), Some(at)) => self.contacts[at].answers = answers,
+            (Some(answers), None) => {
+                self.contacts.push(Known { uri: contact.uri.clone(), answers, came_ms: Some(now_ms) });
+            }
             (None, Some(at)) => drop(self.contacts.remove(at)),
             (None, None) => {}
         }
     }
 
     fn state(&self) -> (Reachability, Option<String>) {
-        let answering = self.contacts.iter().rev().find(|(_, answers)| *answers);
+        let answering = self.contacts.iter().rev().find(|known| known.answers);
         match answering.or(self.contacts.last()) {
-            Some((uri, true)) => (Reachability::Reachable, Some(uri.clone())),
-            Some((uri, false)) => (Reachability::Unreachable, Some(uri.clone())),
+            Some(known) if known.answers => (Reachability::Reachable, Some(known.uri.clone())),
+            Some(known) => (Reachability::Unreachable, Some(known.uri.clone())),
             None => (Reachability::NotRegistered, None),
         }
     }
@@ -299,7 +319,7 @@ mod tests {
             ("sip:b", "Removed", Some((NotRegistered, None))),
         ];
         for (uri, status, expected) in steps {
-            assert!(endpoints.event(&contact(uri, status)).is_empty());
+            assert!(endpoints.event(&contact(uri, status), 0).is_empty());
             let expected = expected.map(|(state, uri): (_, Option<&str>)| (state, uri.map(str::to_owned)));
             assert_eq!(take(&mut endpoints), expected, "{uri} {status}");
         }
@@ -335,7 +355,7 @@ mod tests {
         let asked = answer(&mut endpoints, asks, &[]);
         assert_eq!(asked, ["PJSIP_ENDPOINT(101,aors)", "PJSIP_AOR(101,contact)", "PJSIP_AOR(101,max_contacts)"]);
         assert_eq!(take(&mut endpoints), None);
-        endpoints.event(&contact("sip:a", "Reachable"));
+        endpoints.event(&contact("sip:a", "Reachable"), 0);
         assert_eq!(take(&mut endpoints), Some((Reachable, Some("sip:a".to_owned()))));
         assert!(endpoints.look(false).is_empty(), "asked in vain again");
         // Looking in vain takes nothing away from what an event told.
@@ -350,7 +370,7 @@ mod tests {
         let refused = AmiError::Refused { action: "Getvar".to_owned(), why: "Permission denied".to_owned() };
         assert!(endpoints.answered("101", asks[0].round, Err(&refused)).is_empty());
         assert_eq!((take(&mut endpoints), endpoints.look(true)), (None, Vec::new()));
-        endpoints.event(&contact("sip:a", "Unreachable"));
+        endpoints.event(&contact("sip:a", "Unreachable"), 0);
         assert_eq!(take(&mut endpoints), Some((Unreachable, Some("sip:a".to_owned()))));
         endpoints.lost();
         assert_eq!(endpoints.look(true).len(), 1, "the user may be another one on the next link");
@@ -360,7 +380,7 @@ mod tests {
     fn a_change_between_the_questions_begins_the_look_anew() {
         let (mut endpoints, asks) = watching();
         let first = asks[0].round;
-        let again = endpoints.event(&contact("sip:b", "Reachable"));
+        let again = endpoints.event(&contact("sip:b", "Reachable"), 0);
         assert_eq!((again.len(), take(&mut endpoints)), (1, None));
         assert!(endpoints.answered("101", first, Ok("")).is_empty(), "the answer to the old question");
         let values = [

@@ -25,6 +25,10 @@ pub(super) struct Entry {
 pub(super) struct Plan {
     /// Channel of the dead phone.
     pub(super) dead: String,
+    /// Its endpoint.
+    pub(super) endpoint: Option<String>,
+    /// When it answered.
+    pub(super) answered_ms: Option<i64>,
     /// The customer's channel and its id; nothing when he is not to be moved.
     pub(super) customer: Result<Customer, String>,
 }
@@ -37,6 +41,13 @@ pub(super) struct Customer {
     pub(super) entry: Entry,
     /// He was not answered yet and stands in the queue as before.
     pub(super) still_waits: bool,
+}
+
+impl Plan {
+    /// Whether somebody is to be moved into the queue.
+    pub(super) fn moves(&self) -> bool {
+        self.customer.as_ref().is_ok_and(|customer| !customer.still_waits)
+    }
 }
 
 /// What was sent last.

@@ -10,6 +10,7 @@ use super::machine::{Effect, ListKind, Machine, Then};
 mod contacts;
 
 const LOCAL: &str = "Local/1003@operators/n";
+const RECORDED: &str = include_str!("../../../ami/tests/data/asterisk16-local-call.txt");
 
 struct Pbx {
     machine: Machine,
@@ -406,7 +407,7 @@ fn local_call(pbx: &mut Pbx, until: &str) {
     pbx.connect("06:00:00", "");
     pbx.sent.clear();
     pbx.reports.clear();
-    let text = include_str!("../../../ami/tests/data/asterisk16-local-call.txt");
+    let text = RECORDED;
     for event in events(text) {
         if matches!(&event, Event::FullyBooted { .. } | Event::Reload { .. }) {
             continue;
@@ -459,15 +460,15 @@ fn a_call_through_a_local_member_is_known_by_its_queue() {
     assert_eq!(offers, [&answered]);
 }
 
-#[test]
-fn a_lost_call_sends_its_customer_back_first_in_line() {
+/// In the middle of the recorded call, both bridges standing.
+fn talking() -> Pbx {
     let mut pbx = Pbx::new(true);
-    // Both bridges stand; the recording's hang-up is not played.
-    let text = include_str!("../../../ami/tests/data/asterisk16-local-call.txt");
+    let text = RECORDED;
     let end = text.find("Event: HangupRequest").unwrap();
     let effects = pbx.machine.watch(vec![WatchedEndpoint { endpoint: "1003".to_owned(), interface: LOCAL.to_owned() }]);
     pbx.take(effects);
     pbx.connect("06:00:00", "");
+    contacts::registered(&mut pbx, "1003");
     for event in events(&text[..end]) {
         if matches!(&event, Event::FullyBooted { .. } | Event::Reload { .. }) {
             continue;
@@ -476,10 +477,19 @@ fn a_lost_call_sends_its_customer_back_first_in_line() {
         pbx.take(effects);
         pbx.answer(&Ok(answer(&[("Value", "id@phone")])));
     }
+    pbx
+}
+
+#[test]
+fn a_lost_call_sends_its_customer_back_first_in_line() {
+    let mut pbx = talking();
     let effects = pbx.machine.return_to_queue(vec!["id@phone".to_owned(), "other".to_owned()], pbx.now);
     pbx.take(effects);
     assert_eq!(pbx.returned.len(), 1);
     assert!(pbx.returned.remove(0).outcome.is_err(), "nobody knows the other");
+    assert!(pbx.sent.is_empty(), "the queue would ring the dead contact");
+    pbx.now += 200;
+    contacts::registers_anew(&mut pbx, "1003");
     let mut all = Vec::new();
     while !pbx.sent.is_empty() {
         all.extend(pbx.sent.iter().map(|(action, _)| action.clone()));
@@ -492,7 +502,7 @@ fn a_lost_call_sends_its_customer_back_first_in_line() {
     ];
     assert_eq!(all, expected);
     assert!(pbx.returned.is_empty(), "only his arrival is a success");
-    let join = text.split("\n\n").find(|part| part.starts_with("Event: QueueCallerJoin")).unwrap();
+    let join = RECORDED.split("\n\n").find(|part| part.starts_with("Event: QueueCallerJoin")).unwrap();
     pbx.say(&format!("{join}\n\n"));
     assert_eq!(pbx.returned, [Returned { sip_call_id: "id@phone".to_owned(), outcome: Ok("dyn".to_owned()) }]);
 }

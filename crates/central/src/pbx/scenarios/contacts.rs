@@ -4,7 +4,7 @@ use ami::AmiError;
 use central_api::Reachability::{self, NotRegistered, Reachable, Unknown};
 
 use super::super::contract::{PbxEvent, WatchedEndpoint};
-use super::{Pbx, answer, member, settled, wish};
+use super::{Pbx, answer, member, settled, talking, wish};
 
 fn watch(pbx: &mut Pbx, endpoints: &[&str]) {
     let watched =
@@ -22,6 +22,57 @@ fn getvars(pbx: &mut Pbx, values: &[(&str, &str)]) {
         let effects = pbx.machine.answer(&then, Ok(answer(&[("Variable", variable), ("Value", value)])), pbx.now);
         pbx.take(effects);
     }
+}
+
+/// Answers the first look: a phone with one contact.
+pub(super) fn registered(pbx: &mut Pbx, endpoint: &str) {
+    let contact = format!("PJSIP_AOR({endpoint},contact)");
+    let uri = format!("sip:{endpoint}@10.0.0.9:5080");
+    getvars(
+        pbx,
+        &[(&contact, "x;@aa"), ("PJSIP_CONTACT(x;@aa,uri)", &uri), ("PJSIP_CONTACT(x;@aa,status)", "Reachable")],
+    );
+}
+
+/// A softphone that was started again takes the place of the dead one.
+pub(super) fn registers_anew(pbx: &mut Pbx, endpoint: &str) {
+    for (port, status) in [(5090, "NonQualified"), (5080, "Removed")] {
+        assert!(pbx.sent.is_empty(), "while the old contact may still be rung");
+        pbx.say(&format!(
+            "Event: ContactStatus\nURI: sip:{endpoint}@10.0.0.9:{port}\nContactStatus: {status}\nAOR: {endpoint}\n\
+             EndpointName: {endpoint}\n\n"
+        ));
+    }
+}
+
+#[test]
+fn a_phone_that_stays_away_does_not_keep_its_customer() {
+    let mut pbx = talking();
+    let effects = pbx.machine.return_to_queue(vec!["id@phone".to_owned()], pbx.now);
+    pbx.take(effects);
+    pbx.later(1_400);
+    assert!(pbx.sent().is_empty());
+    pbx.later(100);
+    assert!(pbx.sent()[0].starts_with("Setvar("));
+}
+
+#[test]
+fn a_phone_that_is_there_again_already_is_not_waited_for() {
+    let mut pbx = talking();
+    pbx.now += 100;
+    registers_anew(&mut pbx, "1003");
+    let effects = pbx.machine.return_to_queue(vec!["id@phone".to_owned()], pbx.now);
+    pbx.take(effects);
+    assert!(pbx.sent()[0].starts_with("Setvar("));
+}
+
+#[test]
+fn a_customer_who_is_held_is_not_forgotten_with_the_link() {
+    let mut pbx = talking();
+    let effects = pbx.machine.return_to_queue(vec!["id@phone".to_owned()], pbx.now);
+    pbx.take(effects);
+    pbx.lose();
+    assert!(pbx.returned[0].outcome.is_err());
 }
 
 fn endpoints(pbx: &mut Pbx) -> Vec<(String, Reachability)> {
