@@ -105,7 +105,8 @@ pub enum When {
 /// Body of PUT [`crate::path::ME_STATUS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 pub struct StatusWish {
-    /// `preparing`, `available`, `break` or `after-call`; offline is signing out.
+    /// `preparing`, `available`, `break`, `after-call`, or `offline`, which ends the shift (in a call: after it) and keeps the
+    /// session; from offline `preparing`, `available` or `break` begins the next shift.
     pub kind: StatusKind,
     /// With `break`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -198,9 +198,9 @@ impl Config {
                 away_pause_ms: seconds(self.away_pause_s),
                 away_offline_ms: seconds(self.away_offline_s),
                 grace_ms: seconds(self.grace_s),
+                day_offset_ms: i64::from(self.day_offset_min) * 60_000,
             },
             session_idle_ms: seconds(self.session_idle_hours) * 3600,
-            day_offset_ms: i64::from(self.day_offset_min) * 60_000,
         }
     }
 

@@ -30,8 +30,6 @@ pub struct TenantOptions {
     pub timing: Timing,
     /// A session not seen for so long is over.
     pub session_idle_ms: i64,
-    /// What is added to UTC to know the day; a status of yesterday is not taken up again.
-    pub day_offset_ms: i64,
 }
 
 /// Why a tenant cannot start.
@@ -88,7 +86,7 @@ impl Running {
         let signed_in: BTreeSet<UserId> =
             store.active_sessions(now - options.session_idle_ms).await?.iter().map(|session| session.user).collect();
         let remembered = store.remembered().await?;
-        let day = |ms: i64| (ms + options.day_offset_ms).div_euclid(24 * 3600 * 1000);
+        let day = |ms: i64| (ms + options.timing.day_offset_ms).div_euclid(24 * 3600 * 1000);
         let settings = options.timing.settings(&config);
         let (floor, first) =
             Floor::new(config.clone(), settings, remembered, &signed_in, |since| day(since) == day(now), now);

@@ -1525,7 +1525,8 @@ export type StatusKind = "preparing" | "available" | "break" | "after-call" | "n
  */
 export type StatusWish = { 
 /**
- * `preparing`, `available`, `break` or `after-call`; offline is signing out.
+ * `preparing`, `available`, `break`, `after-call`, or `offline`, which ends the shift (in a call: after it) and keeps the
+ * session; from offline `preparing`, `available` or `break` begins the next shift.
  */
 kind: StatusKind, 
 /**

@@ -23,6 +23,8 @@ pub struct Settings {
     pub away_offline_ms: i64,
     /// After a sign-in and after central's own start nobody counts as away for so long.
     pub grace_ms: i64,
+    /// Added to UTC to know the day.
+    pub day_offset_ms: i64,
     /// Break reasons, with what limits them.
     pub reasons: BTreeMap<ReasonId, Option<i64>>,
 }
@@ -62,11 +64,11 @@ pub enum Pause {
 /// Why a wish is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Signed out or taken off shift.
-    #[error("you are not on shift; sign in again")]
+    /// The shift is over or has not begun.
+    #[error("you are not on shift; begin one with the status preparing, available or break")]
     OffShift,
     /// Statuses people do not choose.
-    #[error("this status cannot be chosen; choose preparing, available, break or after-call")]
+    #[error("this status cannot be chosen; choose preparing, available, break, after-call or offline")]
     Kind,
     /// A break without reason, or an unknown one.
     #[error("a break needs one of the reasons of GET /reasons")]
@@ -94,6 +96,8 @@ pub struct Operator {
 
 /// A PBX tells all its calls within this time after its link is up.
 const CALLS_TOLD_MS: i64 = 2_000;
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Operator {
     /// As stored, or offline.
@@ -132,6 +136,11 @@ impl Operator {
         self.status.kind != StatusKind::Offline
     }
 
+    /// The shift ends with the running call. Nobody at the PBX can take that back: the program may have been quit.
+    fn leaves(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.kind == StatusKind::Offline)
+    }
+
     /// In conversation.
     #[must_use]
     pub fn talking(&self) -> bool {
@@ -140,8 +149,9 @@ impl Operator {
 
     /// A sign-in: a new shift begins with preparing, a running one goes on.
     pub fn sign_in(&mut self, now: i64, settings: &Settings) {
+        self.end_forgotten_shift(now, settings);
         if !self.on_shift() {
-            self.begin(StatusKind::Preparing, None, ChangedBy::Operator, now, settings);
+            self.begin_shift(ChangedBy::Operator, now, settings);
         }
         self.away_since = Some(now);
         self.grace_until = now + settings.grace_ms;
@@ -157,13 +167,32 @@ impl Operator {
     /// The workstation's live link came or went.
     pub fn link(&mut self, up: bool, now: i64, settings: &Settings) {
         if up {
+            self.end_forgotten_shift(now, settings);
             self.away_since = None;
-            // Taken off shift by the clock, and here again.
-            if !self.on_shift() {
-                self.begin(StatusKind::Preparing, None, ChangedBy::System, now, settings);
+            // Taken off shift by the clock, and here again. Who ended the shift begins the next one, too: the link of a
+            // program that is just being quit may come up after its last words.
+            if !self.on_shift() && self.status.by != ChangedBy::Operator {
+                self.begin_shift(ChangedBy::System, now, settings);
             }
         } else {
             self.away_since.get_or_insert(now);
+        }
+    }
+
+    fn begin_shift(&mut self, by: ChangedBy, now: i64, settings: &Settings) {
+        self.begin(StatusKind::Preparing, None, by, now, settings);
+        // What went by off shift does not count as being away.
+        self.away_since = self.away_since.map(|_| now);
+        self.grace_until = now + settings.grace_ms;
+    }
+
+    /// A shift that nobody ended (a desk phone stays reachable all night) is not the next day's. A moment without a link
+    /// about midnight changes nothing.
+    fn end_forgotten_shift(&mut self, now: i64, settings: &Settings) {
+        let day = |ms: i64| (ms + settings.day_offset_ms).div_euclid(DAY_MS);
+        let forgotten = |since: i64| now - since >= settings.away_offline_ms && day(since) != day(now);
+        if self.on_shift() && self.calls.is_empty() && self.away_since.is_some_and(forgotten) {
+            self.sign_out(ChangedBy::System, now, settings);
         }
     }
 
@@ -177,20 +206,27 @@ impl Operator {
         }
     }
 
-    /// The operator chooses.
+    /// The operator chooses. Offline ends the shift, after the call in a call; anything but after-call work begins the next.
     ///
     /// # Errors
     /// When it is not to be chosen.
     pub fn wish(&mut self, wish: &StatusWish, now: i64, settings: &Settings) -> Result<(), Refused> {
-        if !self.on_shift() {
-            return Err(Refused::OffShift);
-        }
         let reason = match (wish.kind, wish.reason) {
             (StatusKind::Break, Some(reason)) if settings.reasons.contains_key(&reason) => Some(reason),
             (StatusKind::Break, _) => return Err(Refused::Reason),
-            (StatusKind::Preparing | StatusKind::Available | StatusKind::AfterCall, _) => None,
-            (StatusKind::NotAnswering | StatusKind::Offline, _) => return Err(Refused::Kind),
+            (StatusKind::Preparing | StatusKind::Available | StatusKind::AfterCall | StatusKind::Offline, _) => None,
+            (StatusKind::NotAnswering, _) => return Err(Refused::Kind),
         };
+        if !self.on_shift() {
+            match wish.kind {
+                StatusKind::Offline => return Ok(()),
+                StatusKind::AfterCall => return Err(Refused::OffShift),
+                _ => self.begin_shift(ChangedBy::Operator, now, settings),
+            }
+            if wish.kind == StatusKind::Preparing {
+                return Ok(());
+            }
+        }
         let ringing = wish.when == When::AfterCall && !self.calls.is_empty();
         if self.talking() || ringing {
             let back = self.next.is_some() && wish.kind == self.status.kind && reason == self.status.reason;
@@ -199,6 +235,10 @@ impl Operator {
             return Ok(());
         }
         self.next = None;
+        if wish.kind == StatusKind::Offline {
+            self.sign_out(ChangedBy::Operator, now, settings);
+            return Ok(());
+        }
         if wish.kind == StatusKind::AfterCall && self.status.kind == StatusKind::AfterCall {
             if let (false, Some(until)) = (self.extended, self.status.until_ms) {
                 self.status.until_ms = Some(until + settings.after_call_more_ms);
@@ -285,7 +325,7 @@ impl Operator {
 
     /// A person at the PBX paused the operator.
     pub fn pbx_paused(&mut self, reason: Option<ReasonId>, now: i64, settings: &Settings) {
-        if !self.on_shift() {
+        if !self.on_shift() || self.leaves() {
             return;
         }
         if self.talking() {
@@ -298,7 +338,7 @@ impl Operator {
 
     /// A person at the PBX set the operator free.
     pub fn pbx_unpaused(&mut self, now: i64, settings: &Settings) {
-        if !self.on_shift() {
+        if !self.on_shift() || self.leaves() {
             return;
         }
         if self.talking() {

@@ -23,6 +23,7 @@ enum Do {
     Autopause,
     LinkDown,
     LinkUp,
+    SignIn,
     PhoneAway,
     PhoneBack,
     PbxUp,
@@ -30,7 +31,7 @@ enum Do {
 }
 use Do::{
     Answer, Autopause, ClearNext, Gone, LinkDown, LinkUp, Offer, PbxPause, PbxUnpause, PbxUp, PhoneAway, PhoneBack,
-    Returned, Ring, Wait, Wish,
+    Returned, Ring, SignIn, Wait, Wish,
 };
 use OfferOutcome::{NotTaken, Withdrawn};
 use StatusKind::{AfterCall, Available, Break, NotAnswering, Offline, Preparing};
@@ -44,6 +45,7 @@ fn settings() -> Settings {
         away_pause_ms: 300_000,
         away_offline_ms: 900_000,
         grace_ms: 30_000,
+        day_offset_ms: 0,
         reasons: BTreeMap::from([(LUNCH, Some(1_800_000))]),
     }
 }
@@ -81,6 +83,7 @@ fn run(steps: &[Do]) -> (Operator, i64) {
             Autopause => operator.autopaused(now, &settings),
             LinkDown => operator.link(false, now, &settings),
             LinkUp => operator.link(true, now, &settings),
+            SignIn => operator.sign_in(now, &settings),
             PhoneAway => operator.phone(Some(false), now),
             PhoneBack => operator.phone(Some(true), now),
             PbxUp => operator.calls_told_soon(now),
@@ -190,6 +193,71 @@ fn status_and_pause_after_what_happened() {
             lunch,
         ),
         ("a call that ended unseen", &[Ring("a", q), Wish(Break, Later), PbxUp, Wait(2_000)], Break, lunch),
+        // The end of the shift, and the next one.
+        ("end of shift", &[Wish(Offline, Now)], Offline, Some(Pause::Offline)),
+        ("twice", &[Wish(Offline, Now), Wish(Offline, Now)], Offline, Some(Pause::Offline)),
+        ("in a call it goes on", &[Answer("a", q), Wish(Offline, Now)], Available, Some(Pause::Offline)),
+        ("and ends with it", &[Answer("a", q), Wish(Offline, Now), Gone("a")], Offline, Some(Pause::Offline)),
+        ("taken back in the call", &[Answer("a", None), Wish(Offline, Now), ClearNext, Gone("a")], Available, None),
+        (
+            "begun again in the call",
+            &[Answer("a", q), Wish(Offline, Now), Wish(Preparing, Now), Gone("a")],
+            Preparing,
+            Some(Pause::Preparing),
+        ),
+        (
+            "nobody at the PBX takes it back",
+            &[Answer("a", q), Wish(Offline, Now), PbxUnpause, PbxPause, Gone("a")],
+            Offline,
+            Some(Pause::Offline),
+        ),
+        ("not while off shift either", &[Wish(Offline, Now), PbxUnpause], Offline, Some(Pause::Offline)),
+        (
+            "one that rang on is no work",
+            &[Ring("a", q), Wish(Offline, Now), Answer("a", q), Gone("a")],
+            Offline,
+            Some(Pause::Offline),
+        ),
+        ("the next shift", &[Wish(Offline, Now), Wish(Preparing, Now)], Preparing, Some(Pause::Preparing)),
+        ("at once available", &[Wish(Offline, Now), Wish(Available, Now)], Available, None),
+        ("at once in a break", &[Wish(Offline, Now), Wish(Break, Now)], Break, lunch),
+        ("by a sign-in", &[Wish(Offline, Now), SignIn], Preparing, Some(Pause::Preparing)),
+        (
+            "begun while talking",
+            &[Wish(Offline, Now), Answer("a", None), Wish(Available, Now)],
+            Preparing,
+            Some(Pause::Preparing),
+        ),
+        (
+            "and available after that",
+            &[Wish(Offline, Now), Answer("a", None), Wish(Available, Now), Gone("a")],
+            Available,
+            None,
+        ),
+        (
+            "a link begins nothing that a person ended",
+            &[Wish(Offline, Now), LinkDown, LinkUp],
+            Offline,
+            Some(Pause::Offline),
+        ),
+        (
+            "the program quits, the night passes, and it starts",
+            &[Wish(Offline, Now), LinkDown, PhoneAway, Wait(50_000_000), Wish(Preparing, Now), Wait(29_999)],
+            Preparing,
+            Some(Pause::Preparing),
+        ),
+        (
+            "the night does not count as being away",
+            &[Wish(Offline, Now), LinkDown, PhoneAway, Wait(50_000_000), Wish(Available, Now), Wait(29_999)],
+            Available,
+            None,
+        ),
+        // A forgotten shift: the desk phone stays reachable, so nothing ends it.
+        ("away for long on the same day", &[LinkDown, Wait(80_000_000), LinkUp], Available, None),
+        ("over night", &[LinkDown, Wait(86_000_000), LinkUp], Preparing, Some(Pause::Preparing)),
+        ("over night, by a sign-in", &[LinkDown, Wait(86_000_000), SignIn], Preparing, Some(Pause::Preparing)),
+        ("a moment about midnight", &[Wait(85_000_000), LinkDown, Wait(800_000), LinkUp], Available, None),
+        ("never in a call", &[LinkDown, Answer("a", None), Wait(86_000_000), LinkUp], Available, None),
         // Lost links.
         ("away for a moment", &[Wait(60_000), LinkDown, Wait(299_999)], Available, None),
         ("away for long", &[Wait(60_000), LinkDown, Wait(300_000)], Available, Some(Pause::Away)),
@@ -262,10 +330,11 @@ fn what_cannot_be_wished() {
     let settings = settings();
     let mut operator = signed_in(0);
     let mut try_it = |kind, reason| operator.wish(&StatusWish { kind, reason, when: Now }, 0, &settings);
-    assert_eq!(try_it(Offline, None), Err(Refused::Kind));
     assert_eq!(try_it(NotAnswering, None), Err(Refused::Kind));
     assert_eq!(try_it(Break, None), Err(Refused::Reason));
     assert_eq!(try_it(Break, Some(ReasonId(99))), Err(Refused::Reason));
     operator.sign_out(ChangedBy::Operator, 0, &settings);
-    assert_eq!(operator.wish(&wish(Available, Now), 0, &settings), Err(Refused::OffShift));
+    assert_eq!(operator.wish(&wish(AfterCall, Now), 0, &settings), Err(Refused::OffShift));
+    assert_eq!(operator.wish(&wish(NotAnswering, Now), 0, &settings), Err(Refused::Kind));
+    assert_eq!(operator.status().kind, Offline);
 }

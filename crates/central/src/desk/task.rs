@@ -35,6 +35,8 @@ pub struct Timing {
     pub away_offline_ms: i64,
     /// After sign-in and start nobody counts as away for so long.
     pub grace_ms: i64,
+    /// What is added to UTC to know the day; a status of yesterday is not taken up again.
+    pub day_offset_ms: i64,
 }
 
 impl Timing {
@@ -49,6 +51,7 @@ impl Timing {
             away_pause_ms: self.away_pause_ms,
             away_offline_ms: self.away_offline_ms,
             grace_ms: self.grace_ms,
+            day_offset_ms: self.day_offset_ms,
             reasons: config.reasons.iter().map(|(id, row)| (*id, minutes(row.reason.limit_min))).collect(),
         }
     }

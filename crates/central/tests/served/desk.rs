@@ -82,7 +82,7 @@ async fn a_status_becomes_a_wish_and_comes_back_applied() {
         .wished("paused with the reason", |wishes| wishes.iter().all(|wish| wish.paused.as_deref() == Some("Lunch")))
         .await;
     assert_eq!(anna.status("break").await.unwrap_err(), "invalid", "a break needs a reason");
-    assert_eq!(anna.status("offline").await.unwrap_err(), "invalid");
+    assert_eq!(anna.status("not-answering").await.unwrap_err(), "invalid", "nobody chooses that");
 }
 
 #[tokio::test]
@@ -300,4 +300,58 @@ async fn a_status_outlives_a_restart_of_central() {
     assert_eq!(before["status"], after["status"], "with its time");
     assert_eq!(after["memberships"]["1"]["joined"], false);
     house.pbx.wished("the wish is told again", |wishes| wish(wishes, "sales", "101").is_some()).await;
+}
+
+#[tokio::test]
+async fn a_shift_ends_and_the_next_begins_in_one_session() {
+    let mut house = House::open().await;
+    let anna = house.signed_in("anna", "DESK-1").await;
+    let mut live = anna.live().await;
+    house.pbx.says(link_up()).await;
+    anna.command("PUT", "/me/queues/2", json!({ "joined": false })).await.unwrap();
+    anna.status("available").await.unwrap();
+    house.pbx.says(call("a@desk", Some("support"), true)).await;
+    live.me("in a call", |me| me["calls"]["a@desk"]["answered_ms"] == 3_000).await;
+    anna.status("offline").await.unwrap();
+    let me = live.me("after the call", |me| me["next"]["kind"] == "offline").await;
+    assert_eq!(me["status"]["kind"], "available");
+    house
+        .pbx
+        .wished("still in the queue, no further call", |wishes| {
+            wish(wishes, "support", "101").is_some_and(|wish| wish.joined && wish.paused.as_deref() == Some("Offline"))
+        })
+        .await;
+    house.pbx.says(gone("a@desk")).await;
+    let me = live.me("offline", |me| me["status"]["kind"] == "offline").await;
+    assert_eq!(me["status"]["by"]["who"], "operator");
+    assert_eq!(me["memberships"]["1"]["joined"], true, "the wish is kept");
+    house
+        .pbx
+        .wished("out, and what is fixed is paused", |wishes| {
+            wishes.iter().all(|wish| !wish.joined && wish.paused.as_deref() == Some("Offline"))
+        })
+        .await;
+    assert_eq!(anna.status("after-call").await.unwrap_err(), "invalid", "no work follows a shift that is over");
+    assert_eq!(anna.command("PUT", "/me/queues/1", json!({ "joined": false })).await.unwrap_err(), "invalid");
+
+    // The program is quit; its session and its wishes outlive that, and a restart of central too.
+    drop(live);
+    house.restart().await;
+    let mut again = house.client("DESK-1");
+    again.session = anna.session;
+    let mut live = again.live().await;
+    live.me("no link begins a shift that a person ended", |me| me["status"]["kind"] == "offline").await;
+    again.status("preparing").await.unwrap();
+    live.me("the next shift", |me| me["status"]["kind"] == "preparing").await;
+    house
+        .pbx
+        .wished("in the queue of the shift before, not in the one left", |wishes| {
+            let support = wish(wishes, "support", "101");
+            support.is_some_and(|wish| wish.joined && wish.paused.as_deref() == Some("Preparing"))
+                && wish(wishes, "sales", "101").is_some_and(|wish| !wish.joined)
+        })
+        .await;
+    again.status("offline").await.unwrap();
+    again.status("available").await.unwrap();
+    live.me("available at once", |me| me["status"]["kind"] == "available").await;
 }

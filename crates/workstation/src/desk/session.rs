@@ -229,7 +229,9 @@ impl Desk {
     /// The program was quit, which ended the shift, and was started again by somebody who is remembered: that is a sign-in.
     pub(crate) fn begin_shift(&mut self, me: &MeState) {
         let Some(session) = &mut self.session else { return };
-        if std::mem::replace(&mut session.shift_begun, true) || me.status.kind != StatusKind::Offline {
+        let ends = me.next.as_ref().is_some_and(|next| next.kind == StatusKind::Offline);
+        let over = me.status.kind == StatusKind::Offline || ends;
+        if std::mem::replace(&mut session.shift_begun, true) || !over {
             return;
         }
         let key = uuid::Uuid::new_v4().to_string();

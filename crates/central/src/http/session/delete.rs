@@ -1,4 +1,4 @@
-//! DELETE /session: sign out, which ends the shift.
+//! DELETE /session: sign out, which ends the shift. To end the shift alone, PUT /me/status.
 
 use axum::extract::State;
 use axum::http::StatusCode;
