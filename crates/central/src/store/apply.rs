@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
-use super::{PbxRow, Phone, Store, StoreError, codec};
+use super::{PbxRow, Phone, SoftphoneInput, Store, StoreError, codec, softphone};
 
 /// Settings of the tenant.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -17,6 +17,9 @@ pub struct TenantInput {
     pub after_call_s: Option<u32>,
     /// Offers not taken in a row that make *not answering*; 0: off.
     pub not_taken_limit: Option<u32>,
+    /// Softphones.
+    #[serde(default)]
+    pub softphone: SoftphoneInput,
 }
 
 /// A break reason.
@@ -202,6 +205,7 @@ impl Store {
         .bind(input.tenant.not_taken_limit.map(i64::from))
         .execute(&mut *tx)
         .await?;
+        softphone::apply(&mut tx, &input.tenant.softphone).await?;
         for reason in &input.reasons {
             apply_reason(&mut tx, reason).await?;
         }

@@ -6,7 +6,7 @@ use central_api::{
 use sqlx::Row as _;
 use std::collections::BTreeMap;
 
-use super::{Store, StoreError, codec};
+use super::{Softphone, Store, StoreError, codec};
 
 /// Settings of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Tenant {
     pub after_call_ms: i64,
     /// Offers of a queue not taken in a row that make *not answering*; 0: off.
     pub not_taken_limit: u32,
+    /// What every softphone is told.
+    pub softphone: Softphone,
 }
 
 /// A person.
@@ -176,13 +178,17 @@ impl Store {
     pub async fn configuration(&self) -> Result<Configuration, StoreError> {
         // One read transaction: a change in the middle must not give half of the old and half of the new.
         let mut tx = self.read.begin().await?;
-        let row =
-            sqlx::query("SELECT name, revision, after_call_s, not_taken_limit FROM tenant").fetch_one(&mut *tx).await?;
+        let row = sqlx::query("SELECT * FROM tenant").fetch_one(&mut *tx).await?;
         let tenant = Tenant {
             name: row.try_get("name")?,
             revision: row.try_get("revision")?,
             after_call_ms: row.try_get::<i64, _>("after_call_s")? * 1000,
             not_taken_limit: small(row.try_get("not_taken_limit")?)?,
+            softphone: Softphone {
+                codecs: codec::from_json(row.try_get("softphone_codecs")?)?,
+                echo_cancellation: row.try_get::<i64, _>("softphone_echo_cancellation")? != 0,
+                rtp_ports: (small(row.try_get("softphone_rtp_first")?)?, small(row.try_get("softphone_rtp_last")?)?),
+            },
         };
         let mut users = BTreeMap::new();
         for row in sqlx::query("SELECT id, username, display_name, role FROM users").fetch_all(&mut *tx).await? {

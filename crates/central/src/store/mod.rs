@@ -9,6 +9,7 @@ mod idempotency;
 mod journal;
 mod seal;
 mod sessions;
+mod softphone;
 mod users;
 
 pub use apply::{
@@ -21,6 +22,7 @@ pub use journal::{Journal, Record, Remembered};
 pub use seal::SealingKey;
 pub(crate) use seal::fill;
 pub use sessions::{Opened, Opening, SessionRow};
+pub use softphone::{Softphone, SoftphoneInput};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::{Path, PathBuf};

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use central_api::{Problem, SipAccount, SipCodec, SoftphoneProfile};
+use central_api::{Problem, SipAccount, SoftphoneProfile};
 
 use crate::http::Failure;
 use crate::http::auth::SignedIn;
-use crate::store::Phone;
+use crate::store::{Phone, Softphone};
 use crate::tenant::Tenant;
 
 /// What the softphone is to be: one account for each phone.
@@ -40,11 +40,7 @@ pub async fn get(State(tenant): State<Tenant>, SignedIn(session): SignedIn) -> R
             })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    Ok(Json(SoftphoneProfile {
-        revision: config.tenant.revision.unsigned_abs(),
-        accounts,
-        codecs: vec![SipCodec::Opus, SipCodec::G722, SipCodec::Pcma, SipCodec::Pcmu],
-        echo_cancellation: true,
-        rtp_ports: (16384, 32767),
-    }))
+    let Softphone { codecs, echo_cancellation, rtp_ports } = config.tenant.softphone.clone();
+    let revision = config.tenant.revision.unsigned_abs();
+    Ok(Json(SoftphoneProfile { revision, accounts, codecs, echo_cancellation, rtp_ports }))
 }
