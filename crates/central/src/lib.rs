@@ -5,6 +5,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 pub mod desk;
+mod first_bytes;
 pub mod http;
 pub mod identity;
 pub mod links;

@@ -1,18 +1,24 @@
 //! Listens: plain HTTP on loopback, TLS everywhere; prints one line when it is ready, stops gracefully.
 
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server as HttpServer};
+use hyper_util::rt::TokioTimer;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ConfigError, TlsFiles};
+use crate::first_bytes::FirstBytes;
 use crate::http;
 use crate::links::Links;
 use crate::tenant::{Running, TenantError};
 
 /// How long running requests may take when the server stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// How long a client may take to say what it asks, and how long a connection may be idle: whoever opens connections and
+/// says nothing must not use them up. Live connections are guarded by their own silence.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -85,13 +91,12 @@ impl Server {
         let handle = Handle::new();
         let serving = match rustls {
             Some(rustls) => {
-                let server =
-                    axum_server::from_tcp_rustls(listener, rustls).map_err(ServeError::Serve)?.handle(handle.clone());
-                tokio::spawn(server.serve(service))
+                let server = axum_server::from_tcp_rustls(listener, rustls).map_err(ServeError::Serve)?;
+                tokio::spawn(guarded(server).handle(handle.clone()).serve(service))
             }
             None => {
-                let server = axum_server::from_tcp(listener).map_err(ServeError::Serve)?.handle(handle.clone());
-                tokio::spawn(server.serve(service))
+                let server = axum_server::from_tcp(listener).map_err(ServeError::Serve)?;
+                tokio::spawn(guarded(server).handle(handle.clone()).serve(service))
             }
         };
         Ok(Self { address, tls: tls.is_some(), running, handle, serving })
@@ -138,6 +143,12 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     })?;
     listener.set_nonblocking(true).map_err(|source| ServeError::Listen { address, source })?;
     Ok(listener)
+}
+
+fn guarded<Accept>(server: HttpServer<SocketAddr, Accept>) -> HttpServer<SocketAddr, FirstBytes<Accept>> {
+    let mut server = server.map(|inner| FirstBytes { inner, within: HEADERS_WITHIN });
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    server
 }
 
 async fn rustls_config(files: &TlsFiles) -> Result<RustlsConfig, ServeError> {

@@ -12,8 +12,8 @@ async fn a_key_is_carried_out_once() {
     put(json!({ "kind": "preparing" }), "two").await.unwrap();
     put(json!({ "kind": "available" }), "one").await.unwrap();
     assert_eq!(put(json!({ "kind": "preparing" }), "one").await.unwrap_err(), "idempotency-conflict");
-    assert_eq!(put(json!({ "kind": "offline" }), "three").await.unwrap_err(), "invalid");
-    assert_eq!(put(json!({ "kind": "offline" }), "three").await.unwrap_err(), "invalid", "answered alike");
+    assert_eq!(put(json!({ "kind": "not-answering" }), "three").await.unwrap_err(), "invalid");
+    assert_eq!(put(json!({ "kind": "not-answering" }), "three").await.unwrap_err(), "invalid", "answered alike");
     live.me("the repeated one was not carried out again", |me| me["status"]["kind"] == "preparing").await;
     let olga = house.signed_in("olga", "DESK-2").await;
     olga.command_with_key("PUT", path::ME_STATUS, json!({ "kind": "preparing" }), "one").await.unwrap();
@@ -127,4 +127,59 @@ fn a_file_with_a_fault_is_named_by_line_and_never_quoted() {
     let error = linedesk_central::apply::parse("office.toml", text).unwrap_err().to_string();
     assert!(error.contains("office.toml, line 3") && error.contains("pasword"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn the_softphones_settings_are_the_tenants() {
+    let house = House::open().await;
+    let anna = house.signed_in("anna", "DESK-1").await;
+    let before = anna.get(path::ME_PROFILE).await;
+    assert_eq!(before["codecs"], json!(["opus", "g722", "pcma", "pcmu"]));
+    assert_eq!((&before["echo_cancellation"], &before["rtp_ports"]), (&json!(true), &json!([16384, 32767])));
+    let mut live: Live = anna.live().await;
+    live.until(Topic::Queues, "support", |state| state["queues"]["1"]["name"] == "Support").await;
+    // The queue's new name says when the server has taken the file over.
+    let text = "[tenant.softphone]\ncodecs = [\"pcma\", \"pcmu\"]\necho_cancellation = false\n\
+                [[queue]]\nqueue = \"support\"\nname = \"Help\"\n";
+    apply(&house.data, text).await;
+    live.until(Topic::Queues, "taken over", |state| state["queues"]["1"]["name"] == "Help").await;
+    let after = anna.get(path::ME_PROFILE).await;
+    assert_eq!(after["codecs"], json!(["pcma", "pcmu"]));
+    assert_eq!((&after["echo_cancellation"], &after["rtp_ports"]), (&json!(false), &json!([16384, 32767])));
+    assert!(after["revision"].as_u64() > before["revision"].as_u64());
+
+    let store = linedesk_central::store::Store::open(&house.data).await.unwrap();
+    for (line, words) in [
+        ("codecs = [\"gsm\"]", "line 2: unknown variant `gsm`, expected one of `opus`, `g722`, `pcma`, `pcmu`"),
+        ("codecs = []", "tenant.softphone.codecs is empty"),
+        ("codecs = [\"opus\", \"opus\"]", "names opus twice"),
+        ("rtp_ports = [16384, 16390]", "at least 16 ports in all"),
+        ("rtp_ports = [16384, 70000]", "line 2"),
+        ("echo = true", "unknown field `echo`"),
+    ] {
+        let input = linedesk_central::apply::parse("test", &format!("[tenant.softphone]\n{line}\n"));
+        let refused = match input {
+            Ok(input) => linedesk_central::apply::carry_out(&store, &input).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(refused.to_string().contains(words), "{line}: {refused}");
+    }
+    let kept = store.configuration().await.unwrap().tenant.softphone;
+    assert_eq!((kept.codecs.len(), kept.rtp_ports), (2, (16384, 32767)), "what is refused changes nothing");
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_closed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let house = House::open().await;
+    let open = async |said: &[u8]| {
+        let mut stream = tokio::net::TcpStream::connect(house.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        stream
+    };
+    let (mut silent, mut slow) = (open(b"").await, open(b"GET /api/v1/health HTTP/1.1\r\nhost: x\r\nx-slow: ").await);
+    let (mut heard, mut refusal) = (Vec::new(), Vec::new());
+    let closed = async { tokio::join!(silent.read_to_end(&mut heard), slow.read_to_end(&mut refusal)) };
+    let (silent, _) = tokio::time::timeout(crate::house::PATIENCE, closed).await.expect("still open");
+    assert!(!matches!(silent, Ok(more) if more > 0), "nothing was asked, nothing is answered");
 }
