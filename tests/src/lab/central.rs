@@ -58,6 +58,8 @@ pub struct Office {
     pub encryption: String,
     /// Authority that softphones believe besides the system's, PEM.
     pub tls_ca_pem: Option<String>,
+    /// Seconds of after-call work; 0: none.
+    pub after_call_s: u32,
     /// Lines of TOML at the end, for what has no word here.
     pub more: String,
 }
@@ -76,14 +78,15 @@ impl Office {
             transport: "udp".to_owned(),
             encryption: "off".to_owned(),
             tls_ca_pem: None,
+            after_call_s: 0,
             more: String::new(),
         }
     }
 
     fn toml(&self) -> String {
-        let Self { people, ami, sip, transport, encryption, tls_ca_pem, more } = self;
+        let Self { people, ami, sip, transport, encryption, tls_ca_pem, after_call_s, more } = self;
         let mut text = format!(
-            "[tenant]\nname = \"Linedesk demo\"\nafter_call_s = 0\n\n[[pbx]]\nname = \"lab\"\nhost = \"{}\"\nport = {}\nusername = \"linedesk\"\n\
+            "[tenant]\nname = \"Linedesk demo\"\nafter_call_s = {after_call_s}\n\n[[pbx]]\nname = \"lab\"\nhost = \"{}\"\nport = {}\nusername = \"linedesk\"\n\
              secret = \"linedesk-ami\"\nmanaged = true\nsip = {{ server = \"{}\", port = {}, transport = \"{transport}\", encryption = \"{encryption}\"{} }}\n",
             ami.ip(),
             ami.port(),
