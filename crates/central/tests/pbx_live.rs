@@ -1,5 +1,5 @@
-//! A PBX actor against a real Asterisk: `LINEDESK_LAB_AMI=host:port:user:secret`, with the queues `support` (static
-//! `PJSIP/1001`) and `sales`. The link goes through a relay of the test's own, so that it can be cut.
+//! A PBX actor against a real Asterisk, the one that `linedesk-lab` starts, with the queues `sales` (static `PJSIP/1001`)
+//! and `night`. The link goes through a relay of the test's own, so that it can be cut.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
@@ -26,16 +26,19 @@ struct Lab {
     through: watch::Sender<bool>,
 }
 
+/// What `linedesk-lab` says of its PBX.
+fn lab(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run cargo xtask test --only central"))
+}
+
 fn options() -> ConnectOptions {
-    let lab = std::env::var("LINEDESK_LAB_AMI")
-        .expect("LINEDESK_LAB_AMI=host:port:user:secret; run cargo xtask test --only central");
-    let parts: Vec<&str> = lab.splitn(4, ':').collect();
-    let [host, port, user, secret] = parts[..] else { panic!("LINEDESK_LAB_AMI is not host:port:user:secret") };
-    ConnectOptions::new(host, port.parse().unwrap(), user, ami::Secret::new(secret))
+    let at: std::net::SocketAddr = lab("LINEDESK_LAB_AMI").parse().unwrap();
+    let secret = ami::Secret::new(lab("LINEDESK_LAB_AMI_SECRET"));
+    ConnectOptions::new(at.ip().to_string(), at.port(), lab("LINEDESK_LAB_AMI_USER"), secret)
 }
 
 fn secret() -> Secret {
-    Secret::new(std::env::var("LINEDESK_LAB_AMI").unwrap().splitn(4, ':').last().unwrap())
+    Secret::new(lab("LINEDESK_LAB_AMI_SECRET"))
 }
 
 /// Forwards connections to Asterisk; ends them and takes no new ones while the gate is shut.
@@ -139,44 +142,44 @@ async fn wishes_hands_and_gaps() {
     let mut lab = Lab::start(true).await;
 
     // A dynamic Local member joins paused, with the reason, and leaves.
-    lab.wish(&[wish("sales", LOCAL, true, Some("Обед"))]);
-    lab.member("sales", LOCAL, |seen, progress| {
+    lab.wish(&[wish("night", LOCAL, true, Some("Обед"))]);
+    lab.member("night", LOCAL, |seen, progress| {
         assert!(!seen.present || seen.paused, "it was free for a moment: {seen:?}");
         applied(seen, progress) && seen.paused_reason.as_deref() == Some("Обед")
     })
     .await;
-    lab.wish(&[wish("sales", LOCAL, true, None)]);
-    lab.member("sales", LOCAL, |seen, progress| applied(seen, progress) && !seen.paused).await;
+    lab.wish(&[wish("night", LOCAL, true, None)]);
+    lab.member("night", LOCAL, |seen, progress| applied(seen, progress) && !seen.paused).await;
 
     // A person at the PBX pauses it: adopted, not fought.
-    lab.by_hand("QueuePause", &[("Queue", "sales"), ("Interface", LOCAL), ("Paused", "true"), ("Reason", "by hand")])
+    lab.by_hand("QueuePause", &[("Queue", "night"), ("Interface", LOCAL), ("Paused", "true"), ("Reason", "by hand")])
         .await;
-    let cause = lab.member("sales", LOCAL, |seen, _| seen.paused_reason.as_deref() == Some("by hand")).await;
+    let cause = lab.member("night", LOCAL, |seen, _| seen.paused_reason.as_deref() == Some("by hand")).await;
     assert_eq!(cause, Cause::Pbx);
-    lab.wish(&[wish("sales", LOCAL, true, Some("by hand"))]);
-    lab.member("sales", LOCAL, applied).await;
-    lab.wish(&[wish("sales", LOCAL, true, None)]);
-    lab.member("sales", LOCAL, |seen, progress| applied(seen, progress) && !seen.paused).await;
+    lab.wish(&[wish("night", LOCAL, true, Some("by hand"))]);
+    lab.member("night", LOCAL, applied).await;
+    lab.wish(&[wish("night", LOCAL, true, None)]);
+    lab.member("night", LOCAL, |seen, progress| applied(seen, progress) && !seen.paused).await;
 
     // The link is cut; a person removes the member meanwhile; the same run of Asterisk: adopted.
     lab.through.send(false).unwrap();
     lab.until(|event| matches!(event, PbxEvent::Link { up: false, .. }).then_some(())).await;
-    lab.by_hand("QueueRemove", &[("Queue", "sales"), ("Interface", LOCAL)]).await;
+    lab.by_hand("QueueRemove", &[("Queue", "night"), ("Interface", LOCAL)]).await;
     lab.through.send(true).unwrap();
     let restarted = lab
         .until(|event| if let PbxEvent::Link { up: true, restarted } = event { Some(*restarted) } else { None })
         .await;
     assert!(!restarted);
-    assert_eq!(lab.member("sales", LOCAL, |seen, _| !seen.present).await, Cause::Pbx);
+    assert_eq!(lab.member("night", LOCAL, |seen, _| !seen.present).await, Cause::Pbx);
 
     // A fixed member is paused instead of removed, and comes back.
-    lab.wish(&[wish("sales", LOCAL, false, None), wish("support", "PJSIP/1001", false, None)]);
-    lab.member("support", "PJSIP/1001", |seen, progress| applied(seen, progress) && seen.fixed && seen.paused).await;
-    lab.wish(&[wish("support", "PJSIP/1001", true, None)]);
-    lab.member("support", "PJSIP/1001", |seen, progress| applied(seen, progress) && !seen.paused).await;
+    lab.wish(&[wish("night", LOCAL, false, None), wish("sales", "PJSIP/1001", false, None)]);
+    lab.member("sales", "PJSIP/1001", |seen, progress| applied(seen, progress) && seen.fixed && seen.paused).await;
+    lab.wish(&[wish("sales", "PJSIP/1001", true, None)]);
+    lab.member("sales", "PJSIP/1001", |seen, progress| applied(seen, progress) && !seen.paused).await;
 
     // A queue that is not there: three refusals, the PBX's words.
-    lab.wish(&[wish("support", "PJSIP/1001", true, None), wish("nowhere", LOCAL, true, None)]);
+    lab.wish(&[wish("sales", "PJSIP/1001", true, None), wish("nowhere", LOCAL, true, None)]);
     lab.member(
         "nowhere",
         LOCAL,
@@ -192,6 +195,6 @@ async fn a_watched_pbx_is_left_alone() {
     let watched = WatchedEndpoint { endpoint: "1002".to_owned(), interface: "PJSIP/1002".to_owned() };
     assert!(lab.actor.send(PbxCommand::Watch(vec![watched])));
     lab.until(|event| matches!(event, PbxEvent::Endpoint { endpoint, .. } if endpoint == "1002").then_some(())).await;
-    lab.wish(&[wish("support", "PJSIP/1002", true, Some("never"))]);
-    lab.member("support", "PJSIP/1002", |seen, progress| !seen.paused && matches!(progress, Progress::Failed(_))).await;
+    lab.wish(&[wish("sales", "PJSIP/1002", true, Some("never"))]);
+    lab.member("sales", "PJSIP/1002", |seen, progress| !seen.paused && matches!(progress, Progress::Failed(_))).await;
 }

@@ -14,7 +14,7 @@ struct Arguments {
     /// 22 or 16.
     #[arg(long, default_value = "22", value_parser = ["22", "16"])]
     version: String,
-    /// What to run. It finds the PBX by LINEDESK_LAB_SIP, LINEDESK_LAB_TLS and LINEDESK_LAB_AMI (host:port), the authority of
+    /// What to run. It finds the PBX by LINEDESK_LAB_SIP, LINEDESK_LAB_TLS and LINEDESK_LAB_AMI (host:port; user and secret in …_USER, …_SECRET), the authority of
     /// its certificate by LINEDESK_LAB_CA, its files by LINEDESK_LAB_PBX.
     #[arg(last = true, required = true)]
     command: Vec<String>,
@@ -33,6 +33,8 @@ async fn main() -> Result<ExitCode> {
         .env("LINEDESK_LAB_TLS", std::net::SocketAddr::new(pbx.settings().address, pbx.settings().tls).to_string())
         .env("LINEDESK_LAB_CA", pbx.tls_authority())
         .env("LINEDESK_LAB_AMI", pbx.ami().to_string())
+        .env("LINEDESK_LAB_AMI_USER", "linedesk")
+        .env("LINEDESK_LAB_AMI_SECRET", "linedesk-ami")
         .env("LINEDESK_LAB_PBX", pbx.etc().parent().unwrap_or(lab.path()))
         .status()
         .await
