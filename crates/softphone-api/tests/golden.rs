@@ -6,9 +6,9 @@ use softphone_api::{Event, FromSoftphone, ToSoftphone};
 
 fn every_line_survives<T: Serialize + DeserializeOwned>(lines: &str) {
     for (number, line) in lines.lines().enumerate() {
-        let was: Value = serde_json::from_str(line).unwrap();
+        let was: Value = serde_json::from_str(line).expect("a golden line is JSON");
         let message: T = serde_json::from_str(line).unwrap_or_else(|why| panic!("line {}: {why}: {line}", number + 1));
-        assert_eq!(serde_json::to_value(&message).unwrap(), was, "line {}", number + 1);
+        assert_eq!(serde_json::to_value(&message).expect("a message is JSON"), was, "line {}", number + 1);
     }
 }
 
