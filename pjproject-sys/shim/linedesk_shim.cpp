@@ -3,6 +3,7 @@
 #include "linedesk_shim.h"
 
 #include <pjsua2.hpp>
+#include <pjsua-lib/pjsua_internal.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -212,6 +213,8 @@ public:
     std::string tls_problem;
     // What the devices that ld_name_devices told can do; used by the owning thread alone.
     std::map<std::string, std::pair<bool, bool>> named;
+    // Calls to be freed once that harms nobody; used by the owning thread alone.
+    std::vector<std::unique_ptr<PhoneCall>> ended;
 
     void post(ld_event &e) {
         if (!e.text) e.text = "";
@@ -527,6 +530,7 @@ void ld_destroy(ld_phone *phone) {
             calls.swap(p->calls);
         }
         calls.clear();
+        p->ended.clear();
     });
     quietly([&] {
         for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });
@@ -759,17 +763,27 @@ bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats) {
     });
 }
 
+// pjsua gives the slot of an ended call to a later one, and ~Call clears and hangs up whatever is in its slot.
+static bool slot_is_anothers(const PhoneCall &call) {
+    const int id = call.getId();
+    return id != PJSUA_INVALID_ID && pjsua_call_is_active(id) && pjsua_call_get_user_data(id) != &static_cast<const Call &>(call);
+}
+
 void ld_call_free(ld_phone *phone, uint64_t call) {
-    std::unique_ptr<PhoneCall> gone;
+    Phone &p = self(phone);
     {
-        Phone &p = self(phone);
         std::lock_guard<std::mutex> lock(p.mutex);
         auto it = p.calls.find(call);
         if (it == p.calls.end()) return;
-        gone = std::move(it->second);
+        p.ended.push_back(std::move(it->second));
         p.calls.erase(it);
     }
-    quietly([&] { gone.reset(); });
+    quietly([&] {
+        // An INVITE that arrives now would take the slot between the look and the end.
+        PJSUA_LOCK();
+        for (auto it = p.ended.begin(); it != p.ended.end();) it = slot_is_anothers(**it) ? it + 1 : p.ended.erase(it);
+        PJSUA_UNLOCK();
+    });
 }
 
 uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity) {

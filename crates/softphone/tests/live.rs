@@ -161,3 +161,29 @@ fn what_a_killed_softphone_left_is_cleared() {
     shell.wait("registered again", |m| registration(m, "registered"));
     assert!(again.elapsed() < Duration::from_secs(2), "{:?}", again.elapsed());
 }
+
+/// pjsua has a slot for each call and gives it to a later one; what is left of the earlier must not touch that.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_in_the_slot_of_an_earlier_one_lives_on() {
+    let (mut anna, mut boris) = (Console::registered("1001"), Console::registered("1002"));
+    let dial = json!({"do": "dial", "account": "1001", "target": "1002"});
+    // As many as there are slots: the eight that may be, and four to be refused in.
+    for _ in 0..12 {
+        let call = anna.ask(dial.clone())["call"]["id"].clone();
+        boris.wait("ringing", |m| call_in(m, "ringing"));
+        anna.ask(json!({"do": "hang-up", "call": call}));
+        boris.wait("over", ended);
+        anna.wait("over", ended);
+    }
+    anna.ask(dial);
+    let rings = boris.wait("ringing in a slot of before", |m| call_in(m, "ringing"));
+    boris.ask(json!({"do": "answer", "call": rings["id"]}));
+    // Ended calls are forgotten after three seconds.
+    boris.wait("talking for longer than they are remembered", |m| {
+        call_in(m, "talking").filter(|c| c["talk_ms"].as_u64().is_some_and(|ms| ms > 4_000))
+    });
+    anna.wait("talking too", |m| {
+        call_in(m, "talking").filter(|c| c["talk_ms"].as_u64().is_some_and(|ms| ms > 4_000))
+    });
+}
