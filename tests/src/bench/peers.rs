@@ -95,7 +95,7 @@ impl Linphone {
         // Only for the first time: later it is as linphone itself has written it.
         if !configuration.join("linphonerc").is_file() {
             let text = format!(
-                "[sip]\ndefault_proxy=0\nsip_port=5072\nsip_tcp_port=0\nsip_tls_port=0\nregister_only_when_network_is_up=0\n\n\
+                "[sip]\ndefault_proxy=0\nsip_port=-1\nsip_tcp_port=0\nsip_tls_port=0\nregister_only_when_network_is_up=0\n\n\
                  [net]\nmtu=1300\nfirewall_policy=0\n\n\
                  [proxy_0]\nreg_proxy=<sip:{address};transport=udp>\nreg_identity=sip:{number}@{address}\n\
                  reg_expires=600\nreg_sendregister=1\npublish=0\n\n\
