@@ -50,8 +50,12 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         }
     }
 
+    // A build without a transcoder (Debian's 16) still negotiates Opus, and then breaks the call.
+    let opus = ["codec_opus_open_source.so", "codec_opus.so"].iter().any(|name| modules.join(name).is_file());
+    let codecs = if opus { "opus,g722,alaw,ulaw" } else { "g722,alaw,ulaw" };
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let fields = [
+        ("@CODECS@", codecs.to_owned()),
         ("@ROOT@", text(root)),
         ("@BASE@", text(base)),
         ("@MODULES@", text(&modules)),
