@@ -183,7 +183,5 @@ fn a_call_in_the_slot_of_an_earlier_one_lives_on() {
     boris.wait("talking for longer than they are remembered", |m| {
         call_in(m, "talking").filter(|c| c["talk_ms"].as_u64().is_some_and(|ms| ms > 4_000))
     });
-    anna.wait("talking too", |m| {
-        call_in(m, "talking").filter(|c| c["talk_ms"].as_u64().is_some_and(|ms| ms > 4_000))
-    });
+    anna.wait("talking too", |m| call_in(m, "talking").filter(|c| c["talk_ms"].as_u64().is_some_and(|ms| ms > 4_000)));
 }
