@@ -225,6 +225,12 @@ impl Floor {
         effects
     }
 
+    /// Whether the operator's seat counts as taken even without a live link.
+    #[must_use]
+    pub fn at_work(&self, user: UserId, now: i64) -> bool {
+        self.operators.get(&user).is_some_and(|operator| operator.at_work(now, &self.settings))
+    }
+
     /// The workstation's live link.
     pub fn link(&mut self, user: UserId, up: bool, now: i64) -> Effects {
         let mut effects = Effects::default();

@@ -46,6 +46,13 @@ pub enum Event {
         /// Up?
         up: bool,
     },
+    /// Does a person's seat count as taken, even without a live link?
+    AtWork {
+        /// Who.
+        user: UserId,
+        /// Answered at once.
+        done: oneshot::Sender<bool>,
+    },
     /// A wished status.
     Status {
         /// Who.

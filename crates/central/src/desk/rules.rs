@@ -147,6 +147,14 @@ impl Operator {
         self.calls.values().any(|call| call.answered && !call.returned)
     }
 
+    /// Whether the seat counts as taken although nothing may be heard of it: in a call, or on shift and not away for so long
+    /// that the shift would be over with an unreachable phone. A phone alone, on a desk, does not hold a seat.
+    #[must_use]
+    pub fn at_work(&self, now: i64, settings: &Settings) -> bool {
+        let left = self.away_since.is_some_and(|since| now - since >= settings.away_offline_ms);
+        self.talking() || (self.on_shift() && !left)
+    }
+
     /// A sign-in: a new shift begins with preparing, a running one goes on.
     pub fn sign_in(&mut self, now: i64, settings: &Settings) {
         self.end_forgotten_shift(now, settings);

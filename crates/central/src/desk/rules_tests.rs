@@ -289,6 +289,26 @@ fn status_and_pause_after_what_happened() {
 }
 
 #[test]
+fn a_seat_that_counts_as_taken() {
+    let q = Some(SUPPORT);
+    let table: &[(&str, &[Do], bool)] = &[
+        ("on shift", &[], true),
+        ("no word for a while", &[LinkDown, Wait(899_999)], true),
+        ("no word for long, a desk phone still answers", &[LinkDown, Wait(900_000)], false),
+        ("shift over", &[Wish(Offline, Now), LinkDown], false),
+        ("shift ends with the call", &[Answer("a", q), Wish(Offline, Now), LinkDown], true),
+        ("and then it is over", &[Answer("a", q), Wish(Offline, Now), LinkDown, Gone("a")], false),
+        ("in a call, whatever else", &[Wish(Offline, Now), LinkDown, Answer("a", None), Wait(900_000)], true),
+        ("a call that only rings holds no seat", &[Wish(Offline, Now), LinkDown, Ring("a", None)], false),
+        ("a dead call holds none either", &[LinkDown, Answer("a", q), Wait(900_000), Returned("a")], false),
+    ];
+    for (name, steps, taken) in table {
+        let (operator, now) = run(steps);
+        assert_eq!(operator.at_work(now, &settings()), *taken, "{name}");
+    }
+}
+
+#[test]
 fn after_a_start_nobody_is_away_for_the_grace() {
     let settings = settings();
     let status = Status { kind: Available, reason: None, since_ms: 0, until_ms: None, by: ChangedBy::Operator };

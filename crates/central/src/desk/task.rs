@@ -114,6 +114,13 @@ impl Desk {
         self.ask(|done| Event::Status { user, session, wish, done }).await
     }
 
+    /// Whether a person's seat counts as taken, even without a live link. A desk that is stopping cannot say that it is free.
+    pub async fn at_work(&self, user: UserId) -> bool {
+        let (done, answer) = oneshot::channel();
+        self.tell(Event::AtWork { user, done }).await;
+        answer.await.unwrap_or(true)
+    }
+
     /// Deals with everything sent before, and ends.
     pub async fn stop(&self) {
         let (done, answer) = oneshot::channel();
@@ -183,6 +190,11 @@ impl Task {
                 (Ok(floor.sign_out(user, by, session.as_deref(), now)), Some(done))
             }
             Event::Link { user, up } => (Ok(floor.link(user, up, now)), None),
+            Event::AtWork { user, done } => {
+                // Whoever asked may have left meanwhile.
+                let _ = done.send(floor.at_work(user, now));
+                return;
+            }
             Event::Status { user, session, wish, done } => (floor.wish(user, &session, &wish, now), Some(done)),
             Event::ClearNext { user, done } => (Ok(floor.clear_next(user, now)), Some(done)),
             Event::Membership { user, queue, joined, done } => (floor.membership(user, queue, joined, now), Some(done)),

@@ -82,6 +82,53 @@ async fn a_second_machine_is_asked_and_moves_the_session() {
 }
 
 #[tokio::test]
+async fn a_seat_that_was_quit_is_not_asked_about() {
+    let house = House::open().await;
+    let first = house.signed_in("anna", "DESK-1").await;
+    let live = first.live().await;
+    first.status("available").await.unwrap();
+    // What the program says when it is quit; its link goes a little later.
+    first.status("offline").await.unwrap();
+    let mut second = house.client("DESK-2");
+    let asked = second.sign_in("anna", false).await.unwrap_err();
+    assert!(asked.elsewhere.unwrap().connected, "off shift, but somebody sits there");
+    drop(live);
+    while let Err(asked) = second.sign_in("anna", false).await {
+        assert!(asked.elsewhere.unwrap().connected, "asked about a seat that nobody uses");
+    }
+    let mut live = second.live().await;
+    live.me("a new shift", |me| me["status"]["kind"] == "preparing").await;
+    assert_eq!(first.status("available").await.unwrap_err(), "stale-fence");
+}
+
+#[tokio::test]
+async fn a_seat_that_only_lost_its_link_is_asked_about() {
+    let house = House::open().await;
+    let first = house.signed_in("anna", "DESK-1").await;
+    let live = first.live().await;
+    first.status("available").await.unwrap();
+    drop(live);
+    let mut second = house.client("DESK-2");
+    while second.sign_in("anna", false).await.expect_err("the shift goes on at DESK-1").elsewhere.unwrap().connected {}
+    first.status("available").await.expect("asking moves nothing");
+}
+
+#[tokio::test]
+async fn a_seat_that_was_left_for_long_is_not_asked_about() {
+    let house = House::with(|config| config.away_offline_s = 0).await;
+    let first = house.signed_in("anna", "DESK-1").await;
+    let live = first.live().await;
+    first.status("available").await.unwrap();
+    drop(live);
+    let mut second = house.client("DESK-2");
+    while let Err(asked) = second.sign_in("anna", false).await {
+        assert!(asked.elsewhere.unwrap().connected, "asked about a seat that was left");
+    }
+    let mut live = second.live().await;
+    live.me("the status goes on", |me| me["status"]["kind"] == "available").await;
+}
+
+#[tokio::test]
 async fn the_same_machine_again_replaces_silently_and_keeps_the_status() {
     let house = House::open().await;
     let first = house.signed_in("anna", "DESK-1").await;

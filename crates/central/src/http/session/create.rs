@@ -55,7 +55,14 @@ pub async fn create(
         now_ms: now,
         stale_before_ms: now - tenant.options.session_idle_ms,
     };
-    let (session, ended) = match tenant.store.open_session(&opening).await? {
+    let opened = match tenant.store.open_session(&opening).await? {
+        Opened::Elsewhere(other) if !in_use(&tenant, &other).await => {
+            tracing::info!(user = %user.id, session = other.id, machine = other.machine.name, "the other seat was left");
+            tenant.store.open_session(&Opening { take_over: true, ..opening }).await?
+        }
+        opened => opened,
+    };
+    let (session, ended) = match opened {
         Opened::Here { session, ended } => (session, ended),
         Opened::Elsewhere(other) => return Err(elsewhere(&tenant, other)),
     };
@@ -100,6 +107,11 @@ fn check(sign_in: &SignIn) -> Result<(), Failure> {
         return Err(Failure::new(ProblemCode::Invalid, "password must be 1 to 1024 bytes"));
     }
     Ok(())
+}
+
+/// Only a seat at which somebody may sit is asked about: whoever quit at one machine signs in at the next like at the first.
+async fn in_use(tenant: &Tenant, other: &SessionRow) -> bool {
+    tenant.sessions.connected(&other.id) || tenant.desk.at_work(other.user).await
 }
 
 fn elsewhere(tenant: &Tenant, other: SessionRow) -> Failure {
