@@ -159,6 +159,8 @@ fn compile_shim(prefix: &Path, pc: &PkgConfig) {
         build.flag(flag);
     }
     build.define("NDEBUG", None);
+    // The runtime is linked last of all, below.
+    build.cpp_link_stdlib(None);
     // Prints the shim's own link line, which has to stand before pjproject's.
     build.compile("linedesk_shim");
 }
@@ -177,7 +179,7 @@ fn link(prefix: &Path, pc: &PkgConfig) -> Result<()> {
         }
     }
     match os.as_str() {
-        "linux" => println!("cargo::rustc-link-lib=stdc++"),
+        "linux" => link_cpp_runtime()?,
         // Untried: written after pjproject's own documentation of what an application links with.
         "macos" => {
             println!("cargo::rustc-link-lib=c++");
@@ -212,4 +214,19 @@ fn bindings(here: &Path) -> Result<()> {
         .context("making bindings of the shim's header; bindgen needs libclang (Debian: libclang-dev)")?
         .write_to_file(&out)
         .with_context(|| format!("writing {}", out.display()))
+}
+
+/// The C++ runtime goes into the program: nobody else on an operator's machine shares it, and whole it takes a megabyte.
+fn link_cpp_runtime() -> Result<()> {
+    let asked = cc::Build::new().cpp(true).get_compiler().to_command().arg("-print-file-name=libstdc++.a").output()?;
+    let archive = PathBuf::from(String::from_utf8(asked.stdout)?.trim());
+    // A compiler that has none says the name alone.
+    match archive.parent().filter(|_| archive.is_file()) {
+        Some(dir) => {
+            println!("cargo::rustc-link-search=native={}", dir.display());
+            println!("cargo::rustc-link-lib=static:-bundle=stdc++");
+        }
+        None => println!("cargo::rustc-link-lib=stdc++"),
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ use sound::Sound;
 
 /// Events of pjlib and commands that may wait. A shell asks one thing at a time and pjlib tells a handful a second, so a
 /// full queue means that the engine hangs; commands are then refused and lost callbacks are counted.
-const QUEUE: usize = 4096;
+const QUEUE: usize = 1024;
 /// Ringing, held and talking calls together.
 pub const MAX_CALLS: u32 = 8;
 /// How long a call's object outlives its end, because a callback of pjlib may still be running in it.
