@@ -115,6 +115,11 @@ pub struct StatusWish {
     /// When.
     #[serde(default)]
     pub when: When,
+    /// When it was chosen, by the server's clock, ms since the Unix epoch. The workstation fills it in, since a wish may wait
+    /// for the link: it is passed over when another person has changed the status since, or when its shift is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub chosen_at_ms: Option<i64>,
 }
 
 /// A status chosen for after the call.

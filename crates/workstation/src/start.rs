@@ -7,9 +7,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::cache::Cache;
+use crate::clock;
 use crate::desk::{Ask, Desk, Event};
 use crate::host::{Answer, Method, PhoneError, RequestError, SignInForm, ViewUpdate};
 use crate::keyring::Keyring;
+use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use crate::record::Record;
 use crate::softphone::{Settings, Supervisor};
@@ -18,7 +20,7 @@ use crate::view::{ConnectProblem, View};
 /// What a workstation needs to be.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What is kept between starts: cache, record, logs.
+    /// What is kept between starts: cache, outbox, record, logs.
     pub data_dir: PathBuf,
     /// Private directory of the softphone's socket and attach file; short, since a socket's path has at most 104 bytes.
     pub runtime_dir: PathBuf,
@@ -68,6 +70,7 @@ pub async fn start(options: Options, keyring: Arc<dyn Keyring>) -> Result<Handle
     }
     let record = Record::load(&options.data_dir);
     let cache = Cache::open(&options.data_dir).await;
+    let outbox = Outbox::open(&options.data_dir, clock::now_ms());
     let view = View::empty(record.server.clone(), record.username.clone());
     let (publisher, typed) = Publisher::new(&view);
     let (events, inbox) = mpsc::unbounded_channel();
@@ -88,6 +91,7 @@ pub async fn start(options: Options, keyring: Arc<dyn Keyring>) -> Result<Handle
         options,
         record,
         cache,
+        outbox,
         keyring,
         keyring_turn: Arc::default(),
         trust: None,
@@ -122,8 +126,8 @@ impl Handle {
         let _ = self.ask(Ask::SignOut).await;
     }
 
-    /// A request to central, below `/api/v1`. A status wish is kept while central is away (only the last), all else is
-    /// refused then.
+    /// A request to central, below `/api/v1`. A status wish is kept while central is away (only the last, also over
+    /// a restart of this program), all else is refused then.
     ///
     /// # Errors
     /// Why it was not done.

@@ -1536,7 +1536,12 @@ reason?: ReasonId,
 /**
  * When.
  */
-when: When, };
+when: When, 
+/**
+ * When it was chosen, by the server's clock, ms since the Unix epoch. The workstation fills it in, since a wish may wait
+ * for the link: it is passed over when another person has changed the status since, or when its shift is over.
+ */
+chosen_at_ms?: number, };
 
 /**
  * Colours.

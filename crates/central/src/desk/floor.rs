@@ -206,7 +206,8 @@ impl Floor {
             let offline = Status {
                 kind: StatusKind::Offline,
                 reason: None,
-                since_ms: now,
+                // No shift of theirs has ended.
+                since_ms: 0,
                 until_ms: None,
                 by: ChangedBy::System,
             };

@@ -92,10 +92,17 @@ pub struct Operator {
     unreachable_since: Option<i64>,
     grace_until: i64,
     look_at: Option<i64>,
+    /// When the last shift ended, as far as is known.
+    shift_ended: i64,
+    /// When a person other than the operator last changed the status.
+    others_since: i64,
 }
 
 /// A PBX tells all its calls within this time after its link is up.
 const CALLS_TOLD_MS: i64 = 2_000;
+
+/// Clocks of two machines, set by each other's words, differ less than this.
+const CLOCKS_DIFFER_MS: i64 = 1_000;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -103,7 +110,10 @@ impl Operator {
     /// As stored, or offline.
     #[must_use]
     pub fn new(status: Status, next: Option<NextStatus>, now: i64, settings: &Settings) -> Self {
+        let by_others = matches!(status.by, ChangedBy::Person { .. } | ChangedBy::Pbx);
         Self {
+            shift_ended: if status.kind == StatusKind::Offline { status.since_ms } else { 0 },
+            others_since: if by_others { status.since_ms } else { 0 },
             status,
             next,
             next_by: ChangedBy::Operator,
@@ -225,6 +235,9 @@ impl Operator {
             (StatusKind::Preparing | StatusKind::Available | StatusKind::AfterCall | StatusKind::Offline, _) => None,
             (StatusKind::NotAnswering, _) => return Err(Refused::Kind),
         };
+        if wish.chosen_at_ms.is_some_and(|at| self.outdated(at)) {
+            return Ok(());
+        }
         if !self.on_shift() {
             match wish.kind {
                 StatusKind::Offline => return Ok(()),
@@ -256,6 +269,13 @@ impl Operator {
         }
         self.begin(wish.kind, reason, ChangedBy::Operator, now, settings);
         Ok(())
+    }
+
+    /// A wish that waited for the link ends with its shift, and undoes nothing that another person did since. What a rule did
+    /// since (not answering, after-call work) gives way to a person.
+    fn outdated(&self, chosen_at: i64) -> bool {
+        let later = |at: i64| at > chosen_at + CLOCKS_DIFFER_MS;
+        later(self.shift_ended) || later(self.others_since)
     }
 
     /// Takes the next status back.
@@ -336,6 +356,7 @@ impl Operator {
         if !self.on_shift() || self.leaves() {
             return;
         }
+        self.others_since = now;
         if self.talking() {
             self.next = Some(NextStatus { kind: StatusKind::Break, reason, chosen_at_ms: now });
             self.next_by = ChangedBy::Pbx;
@@ -349,6 +370,7 @@ impl Operator {
         if !self.on_shift() || self.leaves() {
             return;
         }
+        self.others_since = now;
         if self.talking() {
             // Free at the PBX for the time after the call; so nothing is to follow it.
             self.next = Some(NextStatus { kind: StatusKind::Available, reason: None, chosen_at_ms: now });
@@ -452,6 +474,9 @@ impl Operator {
         // The same status again is not a new one: its time goes on.
         if kind == self.status.kind && reason == self.status.reason && kind != StatusKind::AfterCall {
             return;
+        }
+        if kind == StatusKind::Offline {
+            self.shift_ended = now;
         }
         self.status = Status { kind, reason, since_ms: now, until_ms: lasts.map(|ms| now + ms), by };
     }

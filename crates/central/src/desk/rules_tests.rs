@@ -12,6 +12,8 @@ const LUNCH: ReasonId = ReasonId(1);
 #[derive(Debug, Clone, Copy)]
 enum Do {
     Wish(StatusKind, When),
+    /// Chosen so many ms ago, while the link was away.
+    Late(StatusKind, i64),
     ClearNext,
     Ring(&'static str, Option<QueueId>),
     Answer(&'static str, Option<QueueId>),
@@ -30,8 +32,8 @@ enum Do {
     Wait(i64),
 }
 use Do::{
-    Answer, Autopause, ClearNext, Gone, LinkDown, LinkUp, Offer, PbxPause, PbxUnpause, PbxUp, PhoneAway, PhoneBack,
-    Returned, Ring, SignIn, Wait, Wish,
+    Answer, Autopause, ClearNext, Gone, Late, LinkDown, LinkUp, Offer, PbxPause, PbxUnpause, PbxUp, PhoneAway,
+    PhoneBack, Returned, Ring, SignIn, Wait, Wish,
 };
 use OfferOutcome::{NotTaken, Withdrawn};
 use StatusKind::{AfterCall, Available, Break, NotAnswering, Offline, Preparing};
@@ -59,7 +61,7 @@ fn signed_in(now: i64) -> Operator {
 }
 
 fn wish(kind: StatusKind, when: When) -> StatusWish {
-    StatusWish { kind, reason: (kind == Break).then_some(LUNCH), when }
+    StatusWish { kind, reason: (kind == Break).then_some(LUNCH), when, chosen_at_ms: None }
 }
 
 /// The operator, and the time it is then.
@@ -72,6 +74,10 @@ fn run(steps: &[Do]) -> (Operator, i64) {
     for step in steps {
         match *step {
             Wish(kind, when) => operator.wish(&wish(kind, when), now, &settings).unwrap(),
+            Late(kind, ago) => {
+                let late = StatusWish { chosen_at_ms: Some(now - ago), ..wish(kind, Now) };
+                operator.wish(&late, now, &settings).unwrap();
+            }
             ClearNext => operator.clear_next(),
             Ring(id, queue) => operator.call(id, call(queue, false)),
             Answer(id, queue) => operator.call(id, call(queue, true)),
@@ -258,6 +264,43 @@ fn status_and_pause_after_what_happened() {
         ("over night, by a sign-in", &[LinkDown, Wait(86_000_000), SignIn], Preparing, Some(Pause::Preparing)),
         ("a moment about midnight", &[Wait(85_000_000), LinkDown, Wait(800_000), LinkUp], Available, None),
         ("never in a call", &[LinkDown, Answer("a", None), Wait(86_000_000), LinkUp], Available, None),
+        // A wish that waited for the link.
+        ("chosen a while ago", &[Wait(60_000), Late(Break, 50_000)], Break, lunch),
+        ("its shift is over", &[Wait(60_000), Wish(Offline, Now), Late(Break, 1_001)], Offline, Some(Pause::Offline)),
+        (
+            "its shift is over, and the next one runs",
+            &[Wait(60_000), Wish(Offline, Now), Wish(Preparing, Now), Late(Break, 1_001)],
+            Preparing,
+            Some(Pause::Preparing),
+        ),
+        (
+            "the clock ended its shift",
+            &[LinkDown, PhoneAway, Wait(930_000), Late(Break, 60_000)],
+            Offline,
+            Some(Pause::Offline),
+        ),
+        ("chosen off shift", &[Wish(Offline, Now), Wait(60_000), Late(Available, 50_000)], Available, None),
+        ("somebody at the PBX came later", &[Wait(60_000), PbxPause, PbxUnpause, Late(Break, 1_001)], Available, None),
+        (
+            "and a rule after that",
+            &[Wait(60_000), PbxPause, PbxUnpause, Autopause, Late(Available, 1_001)],
+            NotAnswering,
+            Some(Pause::NotAnswering),
+        ),
+        (
+            "somebody at the PBX came before",
+            &[Wait(60_000), PbxPause, Wait(1_000), Late(Available, 500)],
+            Available,
+            None,
+        ),
+        ("clocks differ", &[Wait(60_000), PbxPause, Wait(500), Late(Available, 1_500)], Available, None),
+        ("a rule alone gives way", &[Wait(60_000), Autopause, Late(Available, 50_000)], Available, None),
+        (
+            "the operator's own come in order",
+            &[Wait(60_000), Wish(Break, Now), Late(Available, 5_000)],
+            Available,
+            None,
+        ),
         // Lost links.
         ("away for a moment", &[Wait(60_000), LinkDown, Wait(299_999)], Available, None),
         ("away for long", &[Wait(60_000), LinkDown, Wait(300_000)], Available, Some(Pause::Away)),
@@ -349,7 +392,8 @@ fn the_same_status_again_keeps_its_time() {
 fn what_cannot_be_wished() {
     let settings = settings();
     let mut operator = signed_in(0);
-    let mut try_it = |kind, reason| operator.wish(&StatusWish { kind, reason, when: Now }, 0, &settings);
+    let mut try_it =
+        |kind, reason| operator.wish(&StatusWish { kind, reason, when: Now, chosen_at_ms: None }, 0, &settings);
     assert_eq!(try_it(NotAnswering, None), Err(Refused::Kind));
     assert_eq!(try_it(Break, None), Err(Refused::Reason));
     assert_eq!(try_it(Break, Some(ReasonId(99))), Err(Refused::Reason));

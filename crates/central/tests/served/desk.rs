@@ -200,6 +200,25 @@ async fn what_a_person_does_at_the_pbx_is_adopted() {
 }
 
 #[tokio::test]
+async fn a_wish_that_waited_undoes_nothing_that_came_later() {
+    let mut house = House::open().await;
+    let anna = house.signed_in("anna", "DESK-1").await;
+    let mut live = anna.live().await;
+    anna.status("available").await.unwrap();
+    house.pbx.says(link_up()).await;
+    house.pbx.says(member("support", LOCAL, true, Some("tea"), Cause::Pbx)).await;
+    let me = live.me("a break from the PBX", |me| me["status"]["by"]["who"] == "pbx").await;
+    let since = me["status"]["since_ms"].as_i64().unwrap();
+
+    let chosen = |at: i64| json!({ "kind": "available", "chosen_at_ms": at });
+    anna.command("PUT", path::ME_STATUS, chosen(since - 5_000)).await.expect("passed over, which is no fault");
+    let me = anna.live().await.me("the state after it", |me| me["status"].is_object()).await;
+    assert_eq!((&me["status"]["kind"], &me["status"]["since_ms"]), (&json!("break"), &json!(since)));
+    anna.command("PUT", path::ME_STATUS, chosen(since + 5_000)).await.unwrap();
+    live.me("chosen after it", |me| me["status"]["kind"] == "available").await;
+}
+
+#[tokio::test]
 async fn offers_not_taken_ask_whether_anybody_is_there() {
     let mut house = House::open().await;
     let anna = house.signed_in("anna", "DESK-1").await;

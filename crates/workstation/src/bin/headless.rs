@@ -24,7 +24,7 @@ use workstation::{Handle, Options};
 struct Arguments {
     /// `typescript`: print the window's contract and end
     what: Option<String>,
-    /// Cache, record, logs (LINEDESK_DATA_DIR)
+    /// Cache, outbox, record, logs (LINEDESK_DATA_DIR)
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// Private directory of the softphone's socket, a short path (LINEDESK_RUNTIME_DIR)

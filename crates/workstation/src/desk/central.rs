@@ -31,6 +31,11 @@ impl Desk {
                 if (offset - self.view.server_offset_ms).abs() >= OFFSET_STEP_MS {
                     self.view.server_offset_ms = offset;
                 }
+                if let Some(session) = &mut self.session {
+                    session.offset_ms = Some(offset);
+                }
+                // What waits goes with its time, so it goes when central's is known.
+                self.send_outbox();
             }
             LinkEvent::Snapshot(topic, state) => {
                 let before = self.topic(topic).replace(state);
@@ -71,7 +76,6 @@ impl Desk {
         let again = client.clone();
         self.beside(async move { Work::Profile(client.get(&format!("{BASE}{}", path::ME_PROFILE)).await) });
         self.beside(async move { Work::Reasons(again.get(&format!("{BASE}{}", path::REASONS)).await) });
-        self.send_outbox();
         self.report_losses();
     }
 
@@ -204,19 +208,26 @@ impl Desk {
         let Some(session) = &mut self.session else {
             return drop(reply.send(Err(RequestError::SignedOut)));
         };
-        let key = uuid::Uuid::new_v4().to_string();
         let is_status = path.starts_with(&format!("{BASE}{}", path::ME_STATUS)) && method != Method::Get;
-        if is_status {
-            let wish = Wish { key: key.clone(), method, path: path.clone(), body: body.clone(), under_way: online };
-            session.outbox.put(wish);
-        }
-        let client = match &session.client {
-            Some(client) if online => client.clone(),
-            _ if is_status => return drop(reply.send(Ok(Answer { status: 202, body: None, queued: true }))),
+        let key = uuid::Uuid::new_v4().to_string();
+        let mut wish = Wish { key, method, path, body, chosen_ms: clock::now_ms(), under_way: false };
+        let client = match (&session.client, session.offset_ms) {
+            (Some(client), Some(offset)) if online && is_status => {
+                wish.stamp(offset);
+                wish.under_way = true;
+                client.clone()
+            }
+            _ if is_status => {
+                self.outbox.put(&session.owner, wish);
+                return drop(reply.send(Ok(Answer { status: 202, body: None, queued: true })));
+            }
+            (Some(client), _) if online => client.clone(),
             _ => return drop(reply.send(Err(RequestError::Offline { problem }))),
         };
         let (events, generation) = (self.events.clone(), self.generation);
+        let kept = is_status.then(|| wish.clone());
         tokio::spawn(async move {
+            let Wish { key, path, body, .. } = wish;
             let key_to_send = (method != Method::Get).then_some(key.as_str());
             let outcome = client.send(method, &path, body.as_ref(), key_to_send).await;
             let answer = match &outcome {
@@ -231,11 +242,16 @@ impl Desk {
             }
             drop(reply.send(answer));
         });
+        // After it was sent: a pause must not wait for the disk.
+        if let Some(wish) = kept {
+            self.outbox.put(&session.owner, wish);
+        }
     }
 
     pub(crate) fn send_outbox(&mut self) {
-        let Some(session) = &mut self.session else { return };
-        let (Some(client), Some(wish)) = (session.client.clone(), session.outbox.next()) else { return };
+        let Some(session) = &self.session else { return };
+        let (Some(client), Some(offset)) = (session.client.clone(), session.offset_ms) else { return };
+        let Some(wish) = self.outbox.next(&session.owner, offset) else { return };
         self.beside(async move {
             let outcome = client.send(wish.method, &wish.path, wish.body.as_ref(), Some(&wish.key)).await;
             Work::Sent { key: wish.key, outcome }
@@ -243,18 +259,18 @@ impl Desk {
     }
 
     pub(crate) fn sent(&mut self, key: &str, outcome: Result<Answer, Failure>) {
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &self.session else { return };
         match outcome {
-            Ok(_) => session.outbox.settled(key),
+            Ok(_) => self.outbox.settled(&session.owner, key),
             Err(Failure::Refused(problem)) => {
                 tracing::warn!(?problem, "central refused a status wish");
-                session.outbox.settled(key);
+                self.outbox.settled(&session.owner, key);
                 if session.shift_wish.as_deref() == Some(key) {
                     // The shift cannot begin with what is remembered: then it begins by signing in.
                     self.forget_session(Some(central_api::SessionEndReason::SignedOut));
                 }
             }
-            Err(Failure::Away(_)) => session.outbox.not_sent(key),
+            Err(Failure::Away(_)) => self.outbox.not_sent(&session.owner, key),
         }
     }
 

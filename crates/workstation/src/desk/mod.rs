@@ -86,11 +86,14 @@ pub(crate) type TrustOf = Result<Arc<ClientConfig>, String>;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: String,
+    /// Whose wishes in the outbox.
+    pub(crate) owner: String,
+    /// Added to our clock to get the server's; none until central has told the time.
+    pub(crate) offset_ms: Option<i64>,
     pub(crate) client: Option<Client>,
     pub(crate) token: Option<Remembered>,
     pub(crate) profile: Option<SoftphoneProfile>,
     pub(crate) link: Option<tokio::task::JoinHandle<()>>,
-    pub(crate) outbox: Outbox,
     /// Call-IDs that central has not heard of yet.
     pub(crate) lost_calls: Vec<String>,
     /// `register_again` of each phone as last seen live.
@@ -110,6 +113,7 @@ pub(crate) struct Desk {
     pub(crate) options: Options,
     pub(crate) record: Record,
     pub(crate) cache: Cache,
+    pub(crate) outbox: Outbox,
     pub(crate) keyring: Arc<dyn Keyring>,
     /// One at a time and in order: what is erased late must not be what was written after it.
     pub(crate) keyring_turn: Arc<tokio::sync::Mutex<()>>,

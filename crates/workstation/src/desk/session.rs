@@ -1,6 +1,8 @@
 //! From nobody to somebody and back.
 
-use central_api::{BASE, MeState, PROTOCOL, SessionEndReason, SignIn, SignedIn, SoftphoneProfile, StatusKind, path};
+use central_api::{
+    BASE, Me, MeState, PROTOCOL, SessionEndReason, SignIn, SignedIn, SoftphoneProfile, StatusKind, path,
+};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,9 +13,10 @@ use super::central::with_secrets;
 use super::{Desk, Event, Session, TrustOf, Work};
 use crate::cache::Kept;
 use crate::central::{Client, Server, follow, trust};
+use crate::clock;
 use crate::host::{Method, SignInForm};
 use crate::keyring::{KeyringError, Remembered};
-use crate::outbox::{Outbox, Wish};
+use crate::outbox::{Wish, owner};
 use crate::record::machine_name;
 use crate::softphone::Order;
 use crate::view::{ConnectProblem, LinkState, NoticeKind, SessionView, View};
@@ -22,14 +25,15 @@ use crate::view::{ConnectProblem, LinkState, NoticeKind, SessionView, View};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 impl Session {
-    pub(crate) fn new(id: String) -> Self {
+    pub(crate) fn new(me: &Me, server: &str) -> Self {
         Self {
-            id,
+            id: me.session.clone(),
+            owner: owner(&me.user, server),
+            offset_ms: None,
             client: None,
             token: None,
             profile: None,
             link: None,
-            outbox: Outbox::default(),
             lost_calls: Vec::new(),
             register_again: HashMap::new(),
             me_is_live: false,
@@ -148,7 +152,7 @@ impl Desk {
         };
         let SignedIn { token, fence, me } = signed_in;
         tracing::info!(user = me.user.username, session = me.session, "{} signed in", me.user.username);
-        let mut session = Session::new(me.session.clone());
+        let mut session = Session::new(&me, &self.record.server);
         session.token =
             Some(Remembered { session: me.session.clone(), token: token.clone(), fence, sip: BTreeMap::new() });
         session.client = Some(client.signed_in(token, fence));
@@ -236,13 +240,15 @@ impl Desk {
         }
         let key = uuid::Uuid::new_v4().to_string();
         session.shift_wish = Some(key.clone());
-        session.outbox.put(Wish {
+        let wish = Wish {
             key,
             method: Method::Put,
             path: format!("{BASE}{}", path::ME_STATUS),
             body: Some(json!({ "kind": StatusKind::Preparing })),
+            chosen_ms: clock::now_ms(),
             under_way: false,
-        });
+        };
+        self.outbox.put(&session.owner, wish);
         self.send_outbox();
     }
 
@@ -260,6 +266,7 @@ impl Desk {
 
     async fn end_session(&mut self, reason: Option<SessionEndReason>, tell_central: bool) {
         let Some(mut session) = self.session.take() else { return };
+        self.outbox.forget(&session.owner);
         if let Some(link) = session.link.take() {
             link.abort();
         }
@@ -310,6 +317,9 @@ impl Desk {
     /// The program ends: the shift too, but who is remembered stays so. The softphone unregisters.
     pub(crate) async fn quit(&mut self) {
         self.keep().await;
+        if let Some(session) = &self.session {
+            self.outbox.forget(&session.owner);
+        }
         let farewell = self.session.as_mut().and_then(|session| {
             if let Some(link) = session.link.take() {
                 link.abort();
@@ -341,13 +351,13 @@ impl Desk {
     /// Fills the view from the cache, before anybody is asked.
     pub(crate) async fn fill_from_cache(&mut self) {
         let Some(id) = self.record.session.clone() else { return };
-        let Some(me) = self.cache.get(&id, Kept::Who).await else { return };
+        let Some(me) = self.cache.get::<Me>(&id, Kept::Who).await else { return };
+        let mut session = Session::new(&me, &self.record.server);
         self.view.session = SessionView::SignedIn { server: self.record.server.clone(), me, remembered: true };
         self.view.me = self.cache.get(&id, Kept::Me).await;
         self.view.queues = self.cache.get(&id, Kept::Queues).await;
         self.view.reasons = self.cache.get(&id, Kept::Reasons).await.unwrap_or_default();
         self.link_state(LinkState::Connecting, None);
-        let mut session = Session::new(id.clone());
         session.profile = self.cache.get::<SoftphoneProfile>(&id, Kept::Profile).await;
         self.session = Some(session);
     }
