@@ -103,6 +103,12 @@ async fn a_desktop_has_a_display_and_a_keyring_and_leaves_nothing_behind() -> Re
     let mut look = lab.command("xwininfo");
     assert!(look.arg("-root").envs(desktop.environment()).output().await?.status.success());
     assert!(lab.processes().len() >= 5, "{:?}", lab.processes());
+    let bus = desktop.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
+    let (_, bus) = bus.expect("a desktop has a bus");
+    assert!(
+        bus.starts_with(&format!("unix:path={}/", directory.display())),
+        "its socket stays when it is killed: {bus}"
+    );
     lab.done();
     drop((desktop, lab));
     assert!(!directory.exists());

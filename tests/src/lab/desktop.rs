@@ -43,7 +43,7 @@ impl Desktop {
         let sound = Sound::start(lab, name).await?;
         let display = Display::start(lab, name).await?;
         let mut desktop = Self { display, bus: Bus::absent(), sound, home, runtime };
-        desktop.bus = Bus::start(lab, name, &desktop.environment()).await?;
+        desktop.bus = Bus::start(lab, name, &desktop).await?;
         Ok(desktop)
     }
 
@@ -114,9 +114,12 @@ impl Bus {
         Self { address: None, _daemon: None, keyring: None }
     }
 
-    async fn start(lab: &Lab, name: &str, environment: &[(&'static str, String)]) -> Result<Self> {
+    async fn start(lab: &Lab, name: &str, desktop: &Desktop) -> Result<Self> {
+        let environment = desktop.environment();
         let mut dbus = lab.command("dbus-daemon");
         dbus.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]).stdout(std::process::Stdio::piped());
+        // Without an address it would choose /tmp, and leave its socket there when it is killed.
+        dbus.arg(format!("--address=unix:path={}", desktop.runtime().join("bus").display()));
         dbus.envs(environment.iter().map(|(key, value)| (*key, value)));
         let mut daemon = Process::start_piped(lab, &format!("{name}-dbus"), dbus)?;
         let mut lines = BufReader::new(daemon.take_stdout().context("dbus-daemon has a pipe")?).lines();
