@@ -763,10 +763,13 @@ bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats) {
     });
 }
 
-// pjsua gives the slot of an ended call to a later one, and ~Call clears and hangs up whatever is in its slot.
+// pjsua gives the slot of an ended call to a later one, and ~Call clears and hangs up whatever is in its slot. The later
+// call is inactive before its end is told: with its user data cleared in between, nobody would hear of that end.
 static bool slot_is_anothers(const PhoneCall &call) {
     const int id = call.getId();
-    return id != PJSUA_INVALID_ID && pjsua_call_is_active(id) && pjsua_call_get_user_data(id) != &static_cast<const Call &>(call);
+    if (id == PJSUA_INVALID_ID) return false;
+    const void *owner = pjsua_call_get_user_data(id);
+    return owner != &static_cast<const Call &>(call) && (owner || pjsua_call_is_active(id));
 }
 
 void ld_call_free(ld_phone *phone, uint64_t call) {
