@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::build::{self, FEATURES};
-use crate::command::{command, is_there, must};
+use crate::command::{command, is_there, must, watched};
 use crate::setup::{self, SetUp};
 
 mod counts;
@@ -96,6 +96,10 @@ fn build_all(context: &Context, needs: Needs) -> Result<()> {
     if needs >= Needs::Programs {
         build::programs(&context.set_up)?;
         must("tests", &mut nextest::build(context))?;
+        if context.capabilities.sanitizer.is_ok() {
+            // If it fails, the tests that want it say why; all others can run.
+            watched("pjproject with AddressSanitizer", &mut command("pjproject-sys/tests/lifetimes/libraries.sh", []))?;
+        }
     }
     Ok(())
 }

@@ -24,6 +24,8 @@ pub struct Selection {
 
 /// Tests of this name part need Asterisk 16, which is past its support.
 const NEEDS_ASTERISK_16: &str = "test(asterisk_16)";
+/// These run programs that are built with AddressSanitizer.
+const NEEDS_SANITIZER: &str = "binary_id(pjproject-sys::lifetimes)";
 /// Tests of this name part take longer than the time budget.
 const DEEP: &str = "test(deep_)";
 
@@ -55,6 +57,9 @@ pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
     }
     if let Err(why) = &context.set_up.asterisk_16 {
         leave_out(NEEDS_ASTERISK_16, format!("Asterisk 16 cannot be had: {why}"));
+    }
+    if let Err(why) = &context.capabilities.sanitizer {
+        leave_out(NEEDS_SANITIZER, why.clone());
     }
     if let (true, Err(why)) = (lab, &context.capabilities.namespace) {
         leave_out("all()", why.clone());

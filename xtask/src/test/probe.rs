@@ -7,6 +7,8 @@ use crate::command::{answer, command};
 pub struct Capabilities {
     /// How to get an own network and process namespace, or why not.
     pub namespace: Result<&'static [&'static str], String>,
+    /// Whether C programs can be built with AddressSanitizer, or why not.
+    pub sanitizer: Result<(), String>,
 }
 
 /// As root.
@@ -29,12 +31,24 @@ impl Capabilities {
             Err("this machine gives no network namespace (`unshare -Urn` fails): be root, or allow user namespaces"
                 .to_owned())
         };
-        Self { namespace }
+        Self { namespace, sanitizer: sanitizer() }
     }
 
     pub fn report(&self) {
         if let Err(why) = &self.namespace {
             eprintln!("  ! lab suites will be SKIPPED: {why}");
         }
+        if let Err(why) = &self.sanitizer {
+            eprintln!("  ! the lifetime tests of pjproject will be SKIPPED: {why}");
+        }
+    }
+}
+
+fn sanitizer() -> Result<(), String> {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let program = "echo 'int main(void) { return 0; }' | \"$0\" -fsanitize=address -x c - -o /dev/null";
+    match answer(&mut command("sh", ["-c", program, &compiler])) {
+        Some(_) => Ok(()),
+        None => Err(format!("`{compiler} -fsanitize=address` fails: install the compiler's libasan")),
     }
 }
