@@ -23,4 +23,6 @@ pub use command::{
 };
 pub use message::{Event, FromSoftphone, Outcome, PROTOCOL, ProtocolVersion, RefusedCode, ToSoftphone};
 pub use secret::Secret;
-pub use snapshot::{AudioDevice, DeviceChoice, Registration, RegistrationState, Snapshot, SoundState};
+pub use snapshot::{
+    AudioDevice, DeviceChoice, Registration, RegistrationProblem, RegistrationState, Snapshot, SoundState,
+};

@@ -19,6 +19,33 @@ pub enum RegistrationState {
     Failed,
 }
 
+/// Why a registration failed; a consumer branches on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistrationProblem {
+    /// The registrar refused name or password (401, 403, 407).
+    WrongSecret,
+    /// The registrar knows no such account (404).
+    UnknownAccount,
+    /// No answer in time.
+    Timeout,
+    /// The way to the registrar ends before it, or behind it: no address, no connection, out of service.
+    Unreachable,
+    /// The server's certificate is for another name.
+    TlsName,
+    /// The server's certificate is not to be trusted.
+    TlsUntrusted,
+    /// Another program uses our port.
+    PortInUse,
+    /// The registrar refused for another reason.
+    Refused,
+    /// pjsua2 could not make the account, or even ask.
+    Engine,
+    /// A newer softphone said something this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
 /// Registration of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Registration {
@@ -37,9 +64,13 @@ pub struct Registration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub expires_s: Option<u32>,
-    /// Last SIP status of REGISTER; 0 when none came. 401 and 403: wrong name or password; 408, 503: unreachable.
+    /// Last SIP status of REGISTER; 0 when none came.
     pub sip_status: u16,
-    /// Reason phrase or the transport's error, for the details line.
+    /// With [`RegistrationState::Failed`], since version 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<RegistrationProblem>,
+    /// Reason phrase or the transport's error, for the details line alone.
     #[serde(default)]
     pub reason: String,
     /// Milliseconds until the next try.

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use softphone_api::{Event, FromSoftphone, ToSoftphone};
+use softphone_api::{Event, FromSoftphone, Registration, RegistrationProblem, ToSoftphone};
 
 fn every_line_survives<T: Serialize + DeserializeOwned>(lines: &str) {
     for (number, line) in lines.lines().enumerate() {
@@ -29,6 +29,13 @@ fn an_event_of_a_newer_softphone_is_told_from_a_broken_one() {
     assert!(matches!(read, FromSoftphone::Event { number: 1, event: Event::Unknown, .. }));
     let broken = json!({"type": "event", "number": "one", "at_ms": 1, "event": {"event": "sound"}});
     assert!(serde_json::from_value::<FromSoftphone>(broken).is_err());
+}
+
+#[test]
+fn a_problem_of_a_newer_softphone_is_one_that_is_not_known() {
+    let newer = json!({"account": "7", "state": "failed", "since_ms": 1, "sip_status": 600, "problem": "full-moon"});
+    let read: Registration = serde_json::from_value(newer).unwrap();
+    assert_eq!(read.problem, Some(RegistrationProblem::Unknown));
 }
 
 #[test]

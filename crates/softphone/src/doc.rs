@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use softphone_api::attach::{ATTACH_FILE, SHELL_RESTART_MS, UNATTACHED_IDLE_MS};
 use softphone_api::frame::{HEARTBEAT_EVERY_MS, HEARTBEAT_LOST_MS, MAX_FRAME_BYTES};
-use softphone_api::{PROTOCOL, call, command, message, snapshot};
+use softphone_api::{PROTOCOL, ProtocolVersion, call, command, message, snapshot};
 use ts_rs::{Config, TS};
 
 fn entry<T: TS>(out: &mut String, config: &Config) {
@@ -17,13 +17,14 @@ fn entry<T: TS>(out: &mut String, config: &Config) {
 #[must_use]
 pub fn protocol() -> String {
     let config = Config::default();
+    let ProtocolVersion { major, minor } = PROTOCOL;
     let mut out = format!(
         "<!-- Generated from crates/softphone-api: cargo run -p linedesk-softphone -- protocol-doc > docs/softphone-protocol.md -->\n\
 # The softphone's protocol\n\n\
-Version {}.{}. Between a shell (or any program of the same user) and `linedesk-softphone`.\n\n\
+Version {major}.{minor}. Between a shell (or any program of the same user) and `linedesk-softphone`.\n\n\
 ## Two ways\n\n\
 **Socket** (`linedesk-softphone serve --runtime-dir DIR --session S --log-dir DIR`). The softphone writes `DIR/{ATTACH_FILE}` \
-(0600, in a directory of 0700) when it listens: `{{\"protocol\":{{\"major\":1,\"minor\":0}},\"socket\":…,\"token\":…,\"session\":…,\"pid\":…}}`. \
+(0600, in a directory of 0700) when it listens: `{{\"protocol\":{{\"major\":{major},\"minor\":{minor}}},\"socket\":…,\"token\":…,\"session\":…,\"pid\":…}}`. \
 Each message is JSON behind a 32-bit big-endian length of at most {MAX_FRAME_BYTES} bytes. The client speaks first, with `hello`; the answer is \
 `welcome` with a whole snapshot, or `refused`, after which the connection closes. One client is attached at a time; a later one takes the place of an earlier one. \
 Both sides send `heartbeat` every {HEARTBEAT_EVERY_MS} ms; who is silent for {HEARTBEAT_LOST_MS} ms counts as gone.\n\n\
@@ -38,8 +39,7 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
-## Client to softphone\n\n",
-        PROTOCOL.major, PROTOCOL.minor
+## Client to softphone\n\n"
     );
     entry::<message::ToSoftphone>(&mut out, &config);
     entry::<command::Command>(&mut out, &config);
@@ -63,6 +63,7 @@ the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS}
     entry::<snapshot::Snapshot>(&mut out, &config);
     entry::<snapshot::Registration>(&mut out, &config);
     entry::<snapshot::RegistrationState>(&mut out, &config);
+    entry::<snapshot::RegistrationProblem>(&mut out, &config);
     entry::<call::Call>(&mut out, &config);
     entry::<call::CallId>(&mut out, &config);
     entry::<call::CallDirection>(&mut out, &config);

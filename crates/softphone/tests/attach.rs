@@ -99,4 +99,12 @@ fn a_taken_port_is_said() {
     let account = json!({"id": "a", "server": "127.0.0.1", "port": 9, "transport": "udp", "domain": "x", "user": "a", "password": "b"});
     let refused = phone.refused(json!({"do": "configure", "accounts": [account], "media": drive::media()}));
     assert_eq!(refused["code"], "port-in-use", "{refused}");
+    // Whoever looks later learns it too.
+    let shown = phone.ask(json!({"do": "snapshot"}));
+    let registration = &shown["snapshot"]["registrations"][0];
+    assert_eq!(
+        (&registration["state"], &registration["problem"]),
+        (&json!("failed"), &json!("port-in-use")),
+        "{shown}"
+    );
 }

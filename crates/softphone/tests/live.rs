@@ -22,6 +22,7 @@ fn registers_and_says_why_not() {
     phone.ask(json!({"do": "configure", "accounts": [account("1001", "wrong")], "media": drive::media()}));
     let r = phone.wait("failed", |m| registration(m, "failed"));
     assert!([401, 403].contains(&r["sip_status"].as_u64().unwrap()), "{r}");
+    assert_eq!(r["problem"], "wrong-secret", "{r}");
     assert!(r["retry_in_ms"].as_u64().unwrap() >= 15_000, "a wrong secret is not hammered: {r}");
 
     let mut nobody = account("1001", "pw1001");
@@ -29,6 +30,7 @@ fn registers_and_says_why_not() {
     phone.ask(json!({"do": "configure", "accounts": [nobody], "media": drive::media()}));
     let r = phone.wait("unreachable", |m| registration(m, "failed"));
     assert!([408, 503].contains(&r["sip_status"].as_u64().unwrap()), "{r}");
+    assert!([json!("timeout"), json!("unreachable")].contains(&r["problem"]), "{r}");
     assert!(!r["reason"].as_str().unwrap().is_empty());
 }
 

@@ -41,6 +41,7 @@ fn another_name_is_not_the_server() {
     (wrong["server"], wrong["port"]) = (json!("127.0.0.9"), json!(between));
     phone.ask(json!({"do": "configure", "accounts": [wrong], "media": drive::media()}));
     let r = phone.wait("failed", |m| never_registered(m, "failed"));
+    assert_eq!(r["problem"], "tls-name", "{r}");
     let reason = r["reason"].as_str().unwrap();
     assert!(reason.contains("127.0.0.9"), "whom we asked for is named: {reason}");
     assert!(reason.contains("localhost"), "whom the certificate is for is named: {reason}");
@@ -55,6 +56,7 @@ fn an_unknown_authority_is_not_trusted() {
     unknown["tls_ca_file"] = json!("");
     phone.ask(json!({"do": "configure", "accounts": [unknown], "media": drive::media()}));
     let r = phone.wait("failed", |m| never_registered(m, "failed"));
+    assert_eq!(r["problem"], "tls-untrusted", "{r}");
     let reason = r["reason"].as_str().unwrap().to_lowercase();
     assert!(reason.contains("tls") && reason.contains("certificate"), "{reason}");
 }

@@ -1111,17 +1111,26 @@ since_ms: number,
  */
 expires_s?: number, 
 /**
- * Last SIP status of REGISTER; 0 when none came. 401 and 403: wrong name or password; 408, 503: unreachable.
+ * Last SIP status of REGISTER; 0 when none came.
  */
 sip_status: number, 
 /**
- * Reason phrase or the transport's error, for the details line.
+ * With [`RegistrationState::Failed`], since version 1.1.
+ */
+problem?: RegistrationProblem, 
+/**
+ * Reason phrase or the transport's error, for the details line alone.
  */
 reason: string, 
 /**
  * Milliseconds until the next try.
  */
 retry_in_ms?: number, };
+
+/**
+ * Why a registration failed; a consumer branches on it.
+ */
+export type RegistrationProblem = "wrong-secret" | "unknown-account" | "timeout" | "unreachable" | "tls-name" | "tls-untrusted" | "port-in-use" | "refused" | "engine" | "unknown";
 
 /**
  * Where a registration is.

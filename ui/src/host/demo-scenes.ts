@@ -129,7 +129,7 @@ export const scenes: Record<string, () => View | undefined> = {
   }),
   'wrong-secret': change((view) => {
     const registration = view.phone?.registrations['1'];
-    if (registration) Object.assign(registration, { state: 'failed', sip_status: 403, reason: 'Forbidden' });
+    if (registration) Object.assign(registration, { state: 'failed', sip_status: 403, problem: 'wrong-secret', reason: 'Forbidden' });
     if (view.phone) {
       delete view.phone.sound.capture_device;
       delete view.phone.sound.playback_device;

@@ -27,19 +27,27 @@ describe('the three truths', () => {
   });
 
   it.each([
-    [401, 'Unauthorized', 'phone-wrong-secret'],
-    [403, 'Forbidden', 'phone-wrong-secret'],
-    [408, 'Request Timeout', 'phone-unreachable'],
-    [0, '', 'phone-unreachable'],
-    [503, 'Service Unavailable', 'phone-unreachable'],
-    [404, 'Not Found', 'phone-refused'],
-    [0, 'Address already in use', 'port-in-use'],
-    [503, 'TLS certificate name mismatch', 'phone-tls'],
-  ])('REGISTER answered %d %s is %s', async (sip_status, reason, code) => {
-    const truth = phoneTruth(await desk(registration({ state: 'failed', sip_status, reason })));
+    ['wrong-secret', 'phone-wrong-secret'],
+    ['unknown-account', 'phone-unknown-account'],
+    ['timeout', 'phone-unreachable'],
+    ['unreachable', 'phone-unreachable'],
+    ['tls-name', 'phone-tls-name'],
+    ['tls-untrusted', 'phone-tls-untrusted'],
+    ['port-in-use', 'port-in-use'],
+    ['refused', 'phone-refused'],
+    ['engine', 'phone-not-registered'],
+    ['unknown', 'phone-not-registered'],
+    // A softphone of the version before.
+    [undefined, 'phone-not-registered'],
+  ])('a registration that failed by %s is %s', async (problem, code) => {
+    // Words that once were taken for a reason.
+    const reason = 'TLS certificate, port, address already in use';
+    const edit = registration({ state: 'failed', sip_status: 401, reason, problem });
+    const truth = phoneTruth(await desk(edit));
     expect(truth.state).toBe('trouble');
     expect(truth.problem?.code).toBe(code);
     expect(truth.problem?.message.remedy).toBeTruthy();
+    expect(truth.problem?.message.detail).toBe(`401 ${reason}`);
   });
 
   it('registered at our side is not enough: the PBX must reach the phone', async () => {

@@ -1,4 +1,5 @@
 import { msgid, ngettext, t } from 'ttag';
+import type { Registration } from '../generated/contract';
 import type { Desk } from '../state/desk.svelte';
 import { timeOfDay } from '../i18n/format';
 import type { Message } from '../i18n/messages';
@@ -37,7 +38,7 @@ export function phoneTruth(desk: Desk): Truth {
   }
   const registrations = Object.values(desk.phone?.registrations ?? {});
   const failed = registrations.find(({ state }) => state === 'failed');
-  if (failed) return refusedRegistration(failed.sip_status, failed.reason);
+  if (failed) return failedRegistration(failed);
   if (registrations.length === 0 || registrations.some(({ state }) => state !== 'registered'))
     return { state: 'busy', text: t`Phone: registering` };
   const phones = Object.values(desk.me?.phones ?? {});
@@ -70,45 +71,67 @@ function failedSoftphone(detail: string, deaths: number): Truth {
   return trouble(t`Phone: stopped`, 'softphone-failed', message, 'restart-softphone');
 }
 
-function refusedRegistration(status: number, reason: string): Truth {
+/** Only the code decides what is said; the softphone's own words are for the details. */
+function failedRegistration({ problem, sip_status: status, reason }: Registration): Truth {
+  const what = t`Your phone is not registered`;
   const detail = `${status || ''} ${reason}`.trim();
-  if (status === 401 || status === 403 || status === 407) {
-    const message = {
-      what: t`The PBX refused your phone`,
-      why: t`Its name or password at the PBX is wrong.`,
-      remedy: t`Tell your administrator: the phone’s secret has to be set again.`,
-      detail,
-    };
-    return trouble(t`Phone: refused by the PBX`, 'phone-wrong-secret', message);
+  const tellDetails = t`Tell your administrator what stands in the details.`;
+  switch (problem) {
+    case 'wrong-secret': {
+      const message = {
+        what: t`The PBX refused your phone`,
+        why: t`Its name or password at the PBX is wrong.`,
+        remedy: t`Tell your administrator: the phone’s secret has to be set again.`,
+        detail,
+      };
+      return trouble(t`Phone: refused by the PBX`, 'phone-wrong-secret', message);
+    }
+    case 'unknown-account': {
+      const message = { what, why: t`The PBX does not know its number.`, remedy: tellDetails, detail };
+      return trouble(t`Phone: not known at the PBX`, 'phone-unknown-account', message, 'register');
+    }
+    case 'port-in-use': {
+      const message = {
+        what,
+        why: t`Another program uses its port.`,
+        remedy: t`Close other phone programs, then restart the softphone.`,
+        detail,
+      };
+      return trouble(t`Phone: its port is taken`, 'port-in-use', message, 'restart-softphone');
+    }
+    case 'tls-name': {
+      const message = { what, why: t`The PBX’s certificate is for another name.`, remedy: tellDetails, detail };
+      return trouble(t`Phone: the PBX cannot be trusted`, 'phone-tls-name', message);
+    }
+    case 'tls-untrusted': {
+      const message = {
+        what,
+        why: t`The PBX’s certificate is not the one it should have.`,
+        remedy: tellDetails,
+        detail,
+      };
+      return trouble(t`Phone: the PBX cannot be trusted`, 'phone-tls-untrusted', message);
+    }
+    case 'timeout':
+    case 'unreachable': {
+      const message = {
+        what,
+        why: t`The PBX does not answer. It is tried again by itself.`,
+        remedy: t`Check the network; if others have it too, tell your administrator.`,
+        detail,
+      };
+      return trouble(t`Phone: not registered`, 'phone-unreachable', message, 'register');
+    }
+    case 'refused': {
+      const message = { what, why: t`The PBX refused it.`, remedy: tellDetails, detail };
+      return trouble(t`Phone: not registered`, 'phone-refused', message, 'register');
+    }
+    default: {
+      // The softphone could not even ask, or is of another version than this window.
+      const message = { what, why: t`The softphone says why in the details.`, remedy: tellDetails, detail };
+      return trouble(t`Phone: not registered`, 'phone-not-registered', message, 'restart-softphone');
+    }
   }
-  if (/address already in use|EADDRINUSE|port/i.test(reason)) {
-    const message = {
-      what: t`Your phone is not registered`,
-      why: t`Another program uses its port.`,
-      remedy: t`Close other phone programs, then restart the softphone.`,
-      detail,
-    };
-    return trouble(t`Phone: its port is taken`, 'port-in-use', message, 'restart-softphone');
-  }
-  if (/certificate|tls|ssl/i.test(reason)) {
-    const message = {
-      what: t`Your phone is not registered`,
-      why: t`The PBX’s certificate is not the one it should have.`,
-      remedy: t`Tell your administrator what stands in the details.`,
-      detail,
-    };
-    return trouble(t`Phone: the PBX cannot be trusted`, 'phone-tls', message);
-  }
-  const unreachable = status === 0 || status === 408 || status >= 500;
-  const message = {
-    what: t`Your phone is not registered`,
-    why: unreachable ? t`The PBX does not answer. It is tried again by itself.` : t`The PBX refused it.`,
-    remedy: unreachable
-      ? t`Check the network; if others have it too, tell your administrator.`
-      : t`Tell your administrator what stands in the details.`,
-    detail,
-  };
-  return trouble(t`Phone: not registered`, unreachable ? 'phone-unreachable' : 'phone-refused', message, 'register');
 }
 
 /** Central: what is shown is live. */

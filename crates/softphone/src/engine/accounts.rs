@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use softphone_api::command::Encryption;
 use softphone_api::{
-    Account, AccountId, Codec, CommandErrorCode, Media, Registration, RegistrationState, Reply, Transport,
+    Account, AccountId, Codec, CommandErrorCode, Media, Registration, RegistrationProblem, RegistrationState, Reply,
+    Transport,
 };
 
 use super::phone::{AccountSettings, NativeAccount, PhoneError, PhoneEvent};
@@ -31,6 +32,7 @@ pub(crate) struct AccountState {
     since_ms: i64,
     expires_at: Option<Instant>,
     sip_status: u16,
+    problem: Option<RegistrationProblem>,
     reason: String,
     /// Failed tries in a row.
     failures: u32,
@@ -50,6 +52,7 @@ impl AccountState {
                 .expires_at
                 .map(|at| u32::try_from(at.saturating_duration_since(now).as_secs()).unwrap_or(0)),
             sip_status: self.sip_status,
+            problem: self.problem,
             reason: self.reason.clone(),
             retry_in_ms: self.retry_at.map(|at| ms(at.saturating_duration_since(now))),
         }
@@ -81,7 +84,40 @@ impl AccountState {
         }
         self.state = state;
         self.sip_status = status;
+        self.problem = None;
         self.reason = reason;
+    }
+
+    fn fail(&mut self, problem: RegistrationProblem, status: u16, reason: String) {
+        self.set(RegistrationState::Failed, status, reason);
+        self.problem = Some(problem);
+    }
+}
+
+impl From<&PhoneError> for RegistrationProblem {
+    fn from(error: &PhoneError) -> Self {
+        if error.port_in_use() { Self::PortInUse } else { Self::Engine }
+    }
+}
+
+/// What an answer to REGISTER means that is not the one we want; `tls` is what pjlib said about the server's certificate or
+/// connection. Without any answer pjlib puts a status of its own in its place: 408, 502 or 503.
+fn problem_of(status: u16, tls: &str) -> RegistrationProblem {
+    use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
+    // The words of pj_ssl_cert_get_verify_status_strings, all that were found joined by commas; the names come after them.
+    let (faults, _) = tls.split_once(" (certificate is for ").unwrap_or((tls, ""));
+    if faults.contains("identity does not match") && !faults.contains(", ") {
+        return TlsName;
+    }
+    if faults.to_lowercase().contains("certificate") {
+        return TlsUntrusted;
+    }
+    match status {
+        401 | 403 | 407 => WrongSecret,
+        404 => UnknownAccount,
+        408 | 504 => Timeout,
+        0 | 500..600 => Unreachable,
+        _ => Refused,
     }
 }
 
@@ -199,6 +235,11 @@ impl Loop {
             }
         }
         let mut problem = None;
+        for id in std::mem::take(&mut self.unmade).into_keys() {
+            if !accounts.iter().any(|a| a.id == id) {
+                self.emit(softphone_api::Event::AccountRemoved { account: id });
+            }
+        }
         for account in accounts {
             if self.accounts.contains_key(&account.id) {
                 continue;
@@ -215,6 +256,7 @@ impl Loop {
                         since_ms: utc_ms(),
                         expires_at: None,
                         sip_status: 0,
+                        problem: None,
                         reason: String::new(),
                         failures: 0,
                         retry_at: None,
@@ -224,7 +266,22 @@ impl Loop {
                     self.try_register(&id);
                 }
                 // The other accounts are still made: one bad profile must not silence the rest.
-                Err(e) => problem = Some((id, e)),
+                Err(e) => {
+                    let registration = Registration {
+                        account: id.clone(),
+                        state: RegistrationState::Failed,
+                        contact: None,
+                        since_ms: utc_ms(),
+                        expires_s: None,
+                        sip_status: 0,
+                        problem: Some((&e).into()),
+                        reason: e.message.clone(),
+                        retry_in_ms: None,
+                    };
+                    self.unmade.insert(id.clone(), registration.clone());
+                    self.emit(softphone_api::Event::Registration { registration });
+                    problem = Some((id, e));
+                }
             }
         }
         match problem {
@@ -235,6 +292,10 @@ impl Loop {
                 Err(refused)
             }
         }
+    }
+
+    pub(super) fn registrations(&self) -> Vec<Registration> {
+        self.accounts.values().map(AccountState::registration).chain(self.unmade.values().cloned()).collect()
     }
 
     fn drop_account(&mut self, id: &AccountId) {
@@ -346,7 +407,7 @@ impl Loop {
             Err(e) => {
                 state.failures += 1;
                 state.retry_at = Some(Instant::now() + pause(state.failures, 0, random()));
-                state.set(RegistrationState::Failed, 0, e.message);
+                state.fail((&e).into(), 0, e.message);
             }
         }
         if state.state != before {
@@ -390,6 +451,7 @@ impl Loop {
                 tracing::info!(account = %id.0, "registered");
             }
             _ => {
+                let problem = problem_of(code, &tls);
                 let reason = if !tls.is_empty() {
                     format!("TLS to {}:{} failed: {tls}", state.wanted.server, state.wanted.port)
                 } else if code / 100 == 2 {
@@ -400,8 +462,8 @@ impl Loop {
                 state.failures += 1;
                 let wait = pause(state.failures, code, random());
                 state.retry_at = Some(Instant::now() + wait);
-                tracing::warn!(account = %id.0, code, retry_in_ms = ms(wait), "registration failed: {reason}");
-                state.set(RegistrationState::Failed, code, reason);
+                tracing::warn!(account = %id.0, code, retry_in_ms = ms(wait), ?problem, "registration failed: {reason}");
+                state.fail(problem, code, reason);
             }
         }
         self.emit_registration(&id);
@@ -427,7 +489,7 @@ impl Loop {
                 state.wanted.port,
                 SILENT_AFTER.as_secs()
             );
-            state.set(RegistrationState::Failed, 408, reason);
+            state.fail(RegistrationProblem::Timeout, 408, reason);
             self.emit_registration(&id);
         }
     }
@@ -471,6 +533,33 @@ mod tests {
             let (low, high) = (pause(failures, status, 0).as_secs_f64(), pause(failures, status, 255).as_secs_f64());
             assert!((low - base * 2.0 / 3.0).abs() < 0.01, "{failures} {status}: {low}");
             assert!((high - base * 4.0 / 3.0).abs() < 0.01, "{failures} {status}: {high}");
+        }
+    }
+
+    #[test]
+    fn why_a_registration_failed() {
+        use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
+        let other_name = "The server identity does not match to any identities specified in the certificate";
+        let names = " (certificate is for pbx.example, 192.0.2.1)";
+        let table = [
+            (401, String::new(), WrongSecret),
+            (403, String::new(), WrongSecret),
+            (404, String::new(), UnknownAccount),
+            (408, String::new(), Timeout),
+            (503, String::new(), Unreachable),
+            (502, String::new(), Unreachable),
+            (603, String::new(), Refused),
+            (423, String::new(), Refused),
+            // A 200 OK without our contact.
+            (200, String::new(), Refused),
+            (503, format!("{other_name}{names}"), TlsName),
+            (503, format!("The certificate is untrusted, {other_name}{names}"), TlsUntrusted),
+            (503, format!("The certificate has expired or not yet valid{names}"), TlsUntrusted),
+            (503, "SSL certificate verification error (PJSIP_TLS_ECERTVERIF)".to_owned(), TlsUntrusted),
+            (503, "Connection refused".to_owned(), Unreachable),
+        ];
+        for (status, tls, problem) in table {
+            assert_eq!(problem_of(status, &tls), problem, "{status} {tls}");
         }
     }
 

@@ -189,6 +189,8 @@ pub(crate) struct Loop {
     accounts: BTreeMap<AccountId, AccountState>,
     /// Accounts that are no longer wanted but carry a call.
     retired: Vec<NativeAccount>,
+    /// Accounts that are wanted and could not be made.
+    unmade: BTreeMap<AccountId, softphone_api::Registration>,
     calls: BTreeMap<CallId, CallState>,
     forget: Vec<(Instant, CallId)>,
     media: Media,
@@ -209,10 +211,7 @@ pub(crate) fn refuse(code: CommandErrorCode, message: impl Into<String>) -> Comm
 
 impl From<PhoneError> for CommandError {
     fn from(e: PhoneError) -> Self {
-        // EADDRINUSE of Linux, macOS and Windows.
-        let code =
-            if matches!(e.os_error, 98 | 48 | 10048) { CommandErrorCode::PortInUse } else { CommandErrorCode::Engine };
-        refuse(code, e.message)
+        refuse(if e.port_in_use() { CommandErrorCode::PortInUse } else { CommandErrorCode::Engine }, e.message)
     }
 }
 
@@ -235,6 +234,7 @@ impl Loop {
             number: 0,
             accounts: BTreeMap::new(),
             retired: Vec::new(),
+            unmade: BTreeMap::new(),
             calls: BTreeMap::new(),
             forget: Vec::new(),
             media: Media::default(),
@@ -406,7 +406,7 @@ impl Loop {
         Snapshot {
             event_number: self.number,
             at_ms: utc_ms(),
-            registrations: self.accounts.values().map(AccountState::registration).collect(),
+            registrations: self.registrations(),
             calls: self.calls.values().map(CallState::public).collect(),
             sound: self.sound.state(),
         }

@@ -83,6 +83,13 @@ pub(crate) struct PhoneError {
     pub(crate) message: String,
 }
 
+impl PhoneError {
+    /// EADDRINUSE of Linux, macOS and Windows.
+    pub(crate) fn port_in_use(&self) -> bool {
+        matches!(self.os_error, 98 | 48 | 10048)
+    }
+}
+
 /// Everything an account needs at the border; strings are checked for NUL there.
 #[derive(Debug)]
 pub(crate) struct AccountSettings<'a> {
