@@ -43,7 +43,8 @@ fn ask(app: &AppHandle, ringing: bool) {
     }
 }
 
-fn rings(view: &View) -> bool {
+/// Whether a call rings here.
+pub fn rings(view: &View) -> bool {
     view.calls().any(|call| call.phase == CallPhase::Ringing)
 }
 

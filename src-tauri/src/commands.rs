@@ -4,16 +4,16 @@ use central_api::Secret;
 use serde_json::Value;
 use softphone_api::{Command, Outcome};
 use tauri::ipc::Channel;
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, State, WebviewWindow};
 use workstation::host::{Answer, Method, PhoneError, RequestError, SignInForm, ViewUpdate};
 use workstation::preferences::{Preferences, Theme};
 use workstation::view::ConnectProblem;
 
 use crate::shell::Shell;
 
-/// The view: first whole, then patches. Calling it again (a page loaded anew) ends the one before.
+/// The view: first whole, then patches. Calling it again (a page loaded anew) ends the one before of the same window.
 #[tauri::command]
-pub async fn view(shell: State<'_, Shell>, channel: Channel<ViewUpdate>) -> Result<(), String> {
+pub async fn view(shell: State<'_, Shell>, window: WebviewWindow, channel: Channel<ViewUpdate>) -> Result<(), String> {
     let mut updates = shell.desk.subscribe().await.map_err(|error| error.to_string())?;
     let task = tauri::async_runtime::spawn(async move {
         while let Some(update) = updates.recv().await {
@@ -22,7 +22,7 @@ pub async fn view(shell: State<'_, Shell>, channel: Channel<ViewUpdate>) -> Resu
             }
         }
     });
-    if let Some(before) = shell.view_task().replace(task) {
+    if let Some(before) = shell.view_tasks().insert(window.label().to_owned(), task) {
         before.abort();
     }
     Ok(())
@@ -97,7 +97,9 @@ pub fn quit(app: AppHandle, force: bool) {
 #[tauri::command]
 pub fn mark(app: AppHandle, shell: State<'_, Shell>, name: String) {
     shell.timings.mark(&name);
-    if name == "first-paint" {
-        crate::tray::install(&app);
+    match name.as_str() {
+        "first-paint" => crate::tray::install(&app),
+        "call-drawn" => crate::call_window::drawn(&app),
+        _ => {}
     }
 }

@@ -1,6 +1,7 @@
 //! The composition root of the shell.
 
 use anyhow::Context as _;
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::BufRead as _;
@@ -17,7 +18,7 @@ use workstation::{Handle, Options};
 
 use crate::paths::Paths;
 use crate::timings::Timings;
-use crate::{attention, commands, platform, tray, window};
+use crate::{attention, call_window, commands, platform, tray, window};
 
 /// What the commands work with.
 #[derive(Debug)]
@@ -28,14 +29,14 @@ pub struct Shell {
     pub timings: Timings,
     preferences_file: PathBuf,
     preferences: Mutex<Preferences>,
-    view_task: Mutex<Option<JoinHandle<()>>>,
+    view_tasks: Mutex<HashMap<String, JoinHandle<()>>>,
     quitting: AtomicBool,
 }
 
 impl Shell {
-    /// The task that carries the view to the page.
-    pub fn view_task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.view_task.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The tasks that carry the view to the pages, by the label of their window.
+    pub fn view_tasks(&self) -> MutexGuard<'_, HashMap<String, JoinHandle<()>>> {
+        self.view_tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Preferences.
@@ -77,6 +78,7 @@ pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::
             tauri_plugin_window_state::Builder::new()
                 .with_state_flags(kept)
                 .with_filename(state_file.to_string_lossy())
+                .with_denylist(&[call_window::CALL])
                 .build(),
         )
         .invoke_handler(tauri::generate_handler![
@@ -103,10 +105,11 @@ pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::
                 timings,
                 preferences_file: paths.preferences.clone(),
                 preferences: Mutex::new(preferences),
-                view_task: Mutex::new(None),
+                view_tasks: Mutex::default(),
                 quitting: AtomicBool::new(false),
             });
             tauri::async_runtime::spawn(attention::watch(app.handle().clone(), desk.clone()));
+            tauri::async_runtime::spawn(call_window::watch(app.handle().clone(), desk.clone()));
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(async move {
                 platform::asked_to_end().await;

@@ -1,7 +1,7 @@
 //! The main window.
 
 use tauri::utils::config::Color;
-use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Emitter, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use workstation::preferences::Theme;
 
 use crate::platform;
@@ -18,8 +18,7 @@ pub fn open(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
         .inner_size(1280.0, 800.0)
         .min_inner_size(1000.0, 640.0)
         .theme(asked)
-        // The page is ours alone: a link goes to the system's browser by a command, never here.
-        .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"));
+        .on_navigation(is_ours);
     if let Some(color) = background(asked) {
         window = window.background_color(color);
     }
@@ -79,7 +78,13 @@ pub fn ask_about_quitting(app: &AppHandle) {
     }
 }
 
-fn as_tauri(theme: Theme) -> Option<tauri::Theme> {
+/// The pages are ours alone: a link goes to the system's browser by a command, never here.
+pub fn is_ours(url: &Url) -> bool {
+    url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost")
+}
+
+/// What the window system calls it.
+pub fn as_tauri(theme: Theme) -> Option<tauri::Theme> {
     match theme {
         Theme::System => None,
         Theme::Light => Some(tauri::Theme::Light),
@@ -88,7 +93,7 @@ fn as_tauri(theme: Theme) -> Option<tauri::Theme> {
 }
 
 /// `--bg` of the page's tokens; with the system's theme the page knows better, within the first frame.
-fn background(theme: Option<tauri::Theme>) -> Option<Color> {
+pub fn background(theme: Option<tauri::Theme>) -> Option<Color> {
     match theme {
         Some(tauri::Theme::Dark) => Some(Color(0x14, 0x17, 0x1c, 0xff)),
         Some(_) => Some(Color(0xf4, 0xf5, 0xf7, 0xff)),

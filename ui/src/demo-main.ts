@@ -1,3 +1,4 @@
+import CallWindow from './call-window/CallWindow.svelte';
 import { DemoHost } from './host/demo';
 import { talking } from './host/demo-data';
 import { scenes } from './host/demo-scenes';
@@ -5,7 +6,8 @@ import { start } from './start';
 
 // `demo.html?scene=ringing&language=ru&theme=dark`
 const wish = new URLSearchParams(location.search);
-const scene = scenes[wish.get('scene') ?? 'desk'];
+const name = wish.get('scene') ?? 'desk';
+const scene = scenes[name];
 if (!scene) throw new Error(`no such scene; there are: ${Object.keys(scenes).join(', ')}`);
 
 const host = new DemoHost(scene());
@@ -16,7 +18,7 @@ host.saved = {
 };
 Object.assign(window, { demo: host, scenes: Object.keys(scenes) });
 
-await start(host);
+await (name.startsWith('call-window') ? start(host, CallWindow) : start(host));
 
 // Some calls of this session that are over.
 if (host.state?.phone && wish.has('past')) {

@@ -1,4 +1,6 @@
+import CallWindow from './call-window/CallWindow.svelte';
 import { tauriHost } from './host/tauri';
 import { start } from './start';
 
-void start(tauriHost());
+// The shell opens this page a second time, as `#call`, in the small window of a ringing call.
+void (location.hash === '#call' ? start(tauriHost(), CallWindow) : start(tauriHost()));

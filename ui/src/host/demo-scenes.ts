@@ -78,6 +78,21 @@ export const scenes: Record<string, () => View | undefined> = {
   },
   dialing: () =>
     withCalls(signedIn(), [call(1, { direction: 'outgoing', phase: 'ringing-there', remote_number: '+78126001010' })]),
+  'call-window': () => withCalls(signedIn(), [call(1)], [info()]),
+  'call-window-unknown': () => withCalls(signedIn(), [call(1, { remote_number: 'anonymous' })]),
+  'call-window-long': () =>
+    withCalls(
+      signedIn(),
+      [call(1), call(2), call(3)],
+      [
+        info({
+          queue_name: 'Претензии и возвраты корпоративных клиентов',
+          project: 'Северо-Западная служба доставки крупных грузов',
+          caller_name: 'Константинопольский Вячеслав Александрович',
+          waiting_since_ms: ago(3_725_000),
+        }),
+      ],
+    ),
   adopted: () => ({
     ...withCalls(
       signedIn(),
@@ -129,7 +144,8 @@ export const scenes: Record<string, () => View | undefined> = {
   }),
   'wrong-secret': change((view) => {
     const registration = view.phone?.registrations['1'];
-    if (registration) Object.assign(registration, { state: 'failed', sip_status: 403, problem: 'wrong-secret', reason: 'Forbidden' });
+    if (registration)
+      Object.assign(registration, { state: 'failed', sip_status: 403, problem: 'wrong-secret', reason: 'Forbidden' });
     if (view.phone) {
       delete view.phone.sound.capture_device;
       delete view.phone.sound.playback_device;

@@ -18,14 +18,18 @@ export type HttpAnswer = Answer;
 /** Done, or why not: the softphone's own refusal, or that there is none to ask. */
 export type PhoneAnswer = { ok: Reply } | { error: CommandError | PhoneError };
 
-/** Moments the host measures: the first frame is painted; the frame can take a key. */
-export type Moment = 'first-paint' | 'usable';
+/** Moments the host measures: the first frame is painted; the frame can take a key; the call window has something to show. */
+export type Moment = 'first-paint' | 'usable' | 'call-drawn';
 
 export interface HostEvents {
   /** Quitting was asked for while a call runs. */
   'quit-asked': () => void;
   /** The window was closed and goes on in the tray. */
   'hidden-to-tray': () => void;
+  /** A call rings while another program has the keyboard: its small window is wanted again. */
+  'call-wanted': () => void;
+  /** It is hidden. */
+  'call-unwanted': () => void;
 }
 
 /** The only door of the interface to the world. */

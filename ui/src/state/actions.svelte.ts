@@ -25,14 +25,19 @@ export class Actions {
   constructor(host: Host, desk: Desk) {
     this.#host = host;
     this.#desk = desk;
-    host.on('quit-asked', () => (this.quitAsked = true));
-    host.on('hidden-to-tray', () =>
+  }
+
+  /** Hears the shell from now on; the small window of a ringing call leaves that to the main one. */
+  listen(): this {
+    this.#host.on('quit-asked', () => (this.quitAsked = true));
+    this.#host.on('hidden-to-tray', () =>
       this.#say('hidden-to-tray', {
         what: t`Linedesk goes on in the tray`,
         why: t`The window was closed, the phone stays registered and calls still ring.`,
         remedy: t`To end your shift, choose “Quit” in the menu with your name.`,
       }),
     );
+    return this;
   }
 
   // --- calls

@@ -9,6 +9,7 @@ export class PreferenceState {
   theme = $state<Theme>('system');
 
   readonly #host: Host;
+  readonly #system = matchMedia('(prefers-color-scheme: dark)');
   #saved: Preferences = { theme: 'system', toldAboutTray: false };
 
   constructor(host: Host) {
@@ -18,7 +19,7 @@ export class PreferenceState {
   /** Before the first frame, so that nothing flashes in another language or colour. */
   async load(): Promise<void> {
     this.#saved = await this.#host.preferences().catch(() => this.#saved);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#paint());
+    this.#system.onchange = () => this.#paint();
     this.theme = this.#saved.theme;
     this.#paint();
     await this.#speak(this.#saved.language);
@@ -47,8 +48,7 @@ export class PreferenceState {
   }
 
   #paint(): void {
-    const dark =
-      this.theme === 'dark' || (this.theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+    const dark = this.theme === 'dark' || (this.theme === 'system' && this.#system.matches);
     document.documentElement.dataset['theme'] = dark ? 'dark' : 'light';
   }
 }

@@ -15,6 +15,8 @@ const sizes = [
   { name: '1280x800', width: 1280, height: 800 },
   { name: '1000x640', width: 1000, height: 640 },
 ];
+/** Of the small window of a ringing call: its size in src-tauri/src/call_window.rs. */
+const small = [{ name: '360x164', width: 360, height: 164 }];
 const themes = ['light', 'dark'];
 export const languages = ['en', 'ru'];
 
@@ -61,7 +63,8 @@ export async function open() {
     },
     /** The same page in each size and theme: the theme is one attribute, the size is the window's. */
     async *looks(page) {
-      for (const size of sizes) {
+      const scene = new URL(page.url()).searchParams.get('scene');
+      for (const size of scene?.startsWith('call-window') ? small : sizes) {
         await page.setViewportSize(size);
         for (const theme of themes) {
           await page.evaluate((name) => (document.documentElement.dataset.theme = name), theme);
