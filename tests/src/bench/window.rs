@@ -171,7 +171,7 @@ impl Workplace {
         super::phone::setup_since(&self.pbx, mark, "1001").await?;
         // The window may still be drawing the card when the key comes; then it comes again.
         until("Anna answers by F9", SHORT, async || {
-            for words in [&["search", "--onlyvisible", "--class", "linedesk", "windowfocus"][..], &["key", "F9"]] {
+            for words in [&["search", "--onlyvisible", "--name", "^Linedesk$", "windowfocus"][..], &["key", "F9"]] {
                 // A key to the focus, not to a window: WebKit does not believe what is sent to a window.
                 let mut hand = self.lab.command("xdotool");
                 hand.args(words).envs(self.desktop.environment()).output().await.ok()?;

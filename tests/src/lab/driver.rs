@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ use super::{Lab, Process, SHORT, until};
 #[derive(Debug)]
 pub struct Driver {
     client: Client,
+    /// The window that was there first.
+    main: WindowHandle,
     lab: Lab,
     _process: Process,
 }
@@ -53,12 +56,32 @@ impl Driver {
                 .ok()
         })
         .await?;
-        Ok(Self { client, lab: lab.clone(), _process: process })
+        let main = client.window().await?;
+        Ok(Self { client, main, lab: lab.clone(), _process: process })
     }
 
     /// The session, for what has no word here.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// How many windows the program has.
+    pub async fn windows(&self) -> Result<usize> {
+        Ok(self.client.windows().await?.len())
+    }
+
+    /// Turns to the second window as soon as there is one; all words are about that one then, until [`Driver::turn_back`].
+    pub async fn turn_to_second(&self) -> Result<()> {
+        until("a second window of the program", SHORT, async || {
+            let second = self.client.windows().await.ok()?.into_iter().find(|window| *window != self.main)?;
+            self.client.switch_to_window(second).await.ok()
+        })
+        .await
+    }
+
+    /// Turns to the first window.
+    pub async fn turn_back(&self) -> Result<()> {
+        Ok(self.client.switch_to_window(self.main.clone()).await?)
     }
 
     /// Runs `return …` in the page.

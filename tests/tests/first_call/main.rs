@@ -3,6 +3,7 @@
 //! `cargo xtask test --only first-call` runs these one at a time, each in a lab of its own.
 
 mod break_downs;
+mod call_window;
 mod closing;
 mod line;
 mod next_status;
