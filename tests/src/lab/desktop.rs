@@ -55,8 +55,6 @@ impl Desktop {
             ("XDG_RUNTIME_DIR", self.runtime.to_string_lossy().into_owned()),
             ("DISPLAY", self.display.name.clone()),
             ("NO_AT_BRIDGE", "1".to_owned()),
-            // Without a graphics card the other renderers only cost time and memory.
-            ("WEBKIT_DISABLE_DMABUF_RENDERER", "1".to_owned()),
         ]);
         all.extend(self.bus.address.iter().map(|address| ("DBUS_SESSION_BUS_ADDRESS", address.clone())));
         all
