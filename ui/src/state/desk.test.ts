@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { DemoHost } from '../host/demo';
-import { call, signedIn, talking, withCalls } from '../host/demo-data';
+import { call, info, signedIn, talking, withCalls } from '../host/demo-data';
 import type { ViewUpdate } from '../host/host';
 import { Desk } from './desk.svelte';
 
@@ -62,6 +62,15 @@ describe('Desk', () => {
     expect(desk.ended.list.map((entry) => entry.call.id)).toEqual([2, 1]);
     await host.signOut();
     expect(desk.ended.list).toEqual([]);
+  });
+
+  it('keeps what central said of a call that central forgot first', async () => {
+    const one = talking(1, 5_000);
+    const host = new DemoHost(withCalls(signedIn(), [one], [info({ queue_name: 'Sales' })]));
+    const desk = await deskOf(host);
+    host.patch({ me: { calls: { [one.sip_call_id]: null } } });
+    host.patch({ phone: { calls: { 1: null } } });
+    expect(desk.ended.list[0]?.queueName).toBe('Sales');
   });
 
   it('dials by a registered account only', async () => {

@@ -1,4 +1,4 @@
-import type { Call, CallEnd, View } from '../generated/contract';
+import type { Call, CallEnd, CallInfo, View } from '../generated/contract';
 
 /** A call that is over, as this window saw it. */
 export interface EndedCall {
@@ -16,12 +16,17 @@ const KEPT = 200;
 export class EndedCalls {
   list = $state.raw<EndedCall[]>([]);
 
+  /** What central said last of each running call: it forgets one that the customer ended before the softphone does. */
+  #known: Readonly<Record<string, CallInfo>> = {};
+
   /** Finds calls that are in the view before and not in the view after. */
   compare(before: View, after: View): void {
     if (after.session.state !== 'signed-in') {
       this.list = [];
+      this.#known = {};
       return;
     }
+    const known = { ...this.#known, ...before.me?.calls, ...after.me?.calls };
     const now = after.phone?.calls ?? {};
     const gone = Object.values(before.phone?.calls ?? {}).filter(
       ({ id }) => !(id in now) || now[id]?.phase === 'ended',
@@ -30,7 +35,7 @@ export class EndedCalls {
     const ends = endsBySipCallId(after);
     if (fresh.length > 0) {
       const entries = fresh.map((call) => {
-        const info = after.me?.calls[call.sip_call_id] ?? before.me?.calls[call.sip_call_id];
+        const info = known[call.sip_call_id];
         return {
           call,
           queueName: info?.queue_name,
@@ -44,6 +49,8 @@ export class EndedCalls {
       // The record may come one message after the call is gone.
       this.list = this.list.map((entry) => ({ ...entry, end: entry.end ?? ends.get(entry.call.sip_call_id) }));
     }
+    const running = Object.values(now).map((call) => call.sip_call_id);
+    this.#known = Object.fromEntries(Object.entries(known).filter(([id]) => running.includes(id) || after.me?.calls[id]));
   }
 }
 

@@ -1,5 +1,5 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import App from '../App.svelte';
 import type { View } from '../generated/contract';
 import { DemoHost } from '../host/demo';
@@ -86,6 +86,27 @@ describe('the desk', () => {
     await settle();
     expect(host.asked.at(-1)).toEqual(['phone', { do: 'answer', call: 1 }]);
     expect(part('[data-part=call]').dataset['phase']).toBe('talking');
+  });
+
+  it('the key of Answer hangs up, but not when it is pressed twice', async () => {
+    const host = await show(withCalls(signedIn(), [call(1)], [info()]));
+    const now = vi.spyOn(performance, 'now');
+    const press = async (at: number): Promise<unknown> => {
+      now.mockReturnValue(at);
+      await fireEvent.keyDown(window, { key: 'F9' });
+      await settle();
+      return host.asked.at(-1);
+    };
+    const answered = ['phone', { do: 'answer', call: 1 }];
+    expect(await press(50_000)).toEqual(answered);
+    expect(await press(50_400)).toEqual(answered);
+    expect(await press(51_500)).toEqual(['phone', { do: 'hang-up', call: 1 }]);
+  });
+
+  it('a second call takes the key of Answer', async () => {
+    await show(withCalls(signedIn(), [talking(1, 5_000), call(2)]));
+    expect(part('[data-do=answer]').textContent).toContain('F9');
+    expect(part('[data-do=hangup]').textContent).not.toContain('F9');
   });
 
   it('rings on SIP alone; what central knows fills in when it comes', async () => {
