@@ -50,7 +50,9 @@ export class EndedCalls {
       this.list = this.list.map((entry) => ({ ...entry, end: entry.end ?? ends.get(entry.call.sip_call_id) }));
     }
     const running = Object.values(now).map((call) => call.sip_call_id);
-    this.#known = Object.fromEntries(Object.entries(known).filter(([id]) => running.includes(id) || after.me?.calls[id]));
+    this.#known = Object.fromEntries(
+      Object.entries(known).filter(([id]) => running.includes(id) || after.me?.calls[id]),
+    );
   }
 }
 
