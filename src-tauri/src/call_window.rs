@@ -117,9 +117,9 @@ fn builder(app: &AppHandle) -> WebviewWindowBuilder<'_, tauri::Wry, AppHandle> {
     let mut window = WebviewWindowBuilder::new(app, CALL, WebviewUrl::App("index.html#call".into()))
         .title(i18n::gettext("Linedesk: incoming call"))
         .inner_size(SIZE.0, SIZE.1)
-        // And not "not resizable": that is 200 pixels high to GTK.
-        .min_inner_size(SIZE.0, SIZE.1)
-        .max_inner_size(SIZE.0, SIZE.1)
+        // Where a window without decorations can be resized, tauri keeps clicks on its edge for that; and until GTK has heard
+        // where it stands, if it ever hears, all of it is edge to tauri: half of all clicks on Answer were lost.
+        .resizable(false)
         .minimizable(false)
         .maximizable(false)
         .decorations(false)
@@ -142,8 +142,10 @@ fn builder(app: &AppHandle) -> WebviewWindowBuilder<'_, tauri::Wry, AppHandle> {
 /// Window managers leave the keyboard where it is and put it above all, full-screen programs too.
 #[cfg(target_os = "linux")]
 fn as_notification(window: &WebviewWindow) -> tauri::Result<()> {
-    use gtk::prelude::GtkWindowExt as _;
+    use gtk::prelude::{GtkWindowExt as _, WidgetExt as _};
     let window = window.gtk_window()?;
+    // GTK makes one that cannot be resized as small as its contents ask for, and a page asks for nothing.
+    window.set_size_request(SIZE.0 as i32, SIZE.1 as i32);
     window.set_focus_on_map(false);
     window.set_type_hint(gtk::gdk::WindowTypeHint::Notification);
     Ok(())
