@@ -18,6 +18,9 @@ export const walks = {
       }
       await page.keyboard.press('F11');
       await page.waitForSelector('[data-do=unmute]');
+      // Sooner it would be the second press of Answer.
+      const now = await page.evaluate(() => performance.now());
+      await page.waitForFunction((since) => performance.now() > since + 1_000, now);
       await page.keyboard.press('F9');
       await page.waitForSelector('[data-part=call]', { state: 'detached' });
       assert.match(await page.textContent('[role=table]'), /Ivan Petrov/);
