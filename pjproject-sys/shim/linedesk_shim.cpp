@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -160,6 +161,9 @@ public:
     void onCallState(OnCallStateParam &prm) override;
     void onCallMediaState(OnCallMediaStateParam &prm) override;
     void onCallTsxState(OnCallTsxStateParam &prm) override;
+    void onCallTransferRequest(OnCallTransferRequestParam &prm) override;
+    void onCallReplaceRequest(OnCallReplaceRequestParam &prm) override;
+    void onCallTransferStatus(OnCallTransferStatusParam &prm) override;
 
 private:
     Phone &phone_;
@@ -213,6 +217,10 @@ public:
     std::string tls_problem;
     // What the devices that ld_name_devices told can do; used by the owning thread alone.
     std::map<std::string, std::pair<bool, bool>> named;
+    // Whom we have sent a request to: the servers of the profile, and where those sent us on to. Guarded by the mutex.
+    std::set<std::string> servers;
+    std::atomic<int32_t> strangers{0};
+    std::atomic<int64_t> stranger_told{0};
     // Calls to be freed once that harms nobody; used by the owning thread alone.
     std::vector<std::unique_ptr<PhoneCall>> ended;
 
@@ -243,6 +251,50 @@ public:
         return t;
     }
     TransportId transport(int32_t kind, const std::string &extra_ca);
+};
+
+// A phone is called by its servers; whoever else knocks is a scanner, and gets no answer that tells of a phone. The module
+// stands before all others: it sees what comes in first and what goes out last, when the address is known.
+std::atomic<Phone *> at_the_door{nullptr};
+constexpr size_t MOST_SERVERS = 256;
+
+pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
+    Phone *phone = at_the_door.load();
+    bool stranger = false;
+    quietly([&] {
+        if (!phone) return;
+        {
+            std::lock_guard<std::mutex> lock(phone->mutex);
+            stranger = phone->servers.count(rdata->pkt_info.src_name) == 0;
+        }
+        if (!stranger) return;
+        int32_t count = ++phone->strangers;
+        pj_time_val now;
+        pj_gettickcount(&now);
+        int64_t told = phone->stranger_told.load();
+        if ((told != 0 && now.sec - told < 10) || !phone->stranger_told.compare_exchange_strong(told, now.sec + 1)) return;
+        ld_event e{};
+        e.kind = LD_EVENT_STRANGER;
+        e.code = count;
+        e.text = rdata->pkt_info.src_name;
+        phone->post(e);
+    });
+    return stranger ? PJ_TRUE : PJ_FALSE;
+}
+
+pj_status_t remember_server(pjsip_tx_data *tdata) {
+    Phone *phone = at_the_door.load();
+    quietly([&] {
+        if (!phone) return;
+        std::lock_guard<std::mutex> lock(phone->mutex);
+        if (phone->servers.size() < MOST_SERVERS) phone->servers.insert(tdata->tp_info.dst_name);
+    });
+    return PJ_SUCCESS;
+}
+
+pjsip_module the_door = {
+    nullptr, nullptr, {const_cast<char *>("mod-linedesk-door"), 17}, -1, PJSIP_MOD_PRIORITY_TRANSPORT_LAYER - 1,
+    nullptr, nullptr, nullptr, nullptr, &turn_away_strangers, nullptr, &remember_server, nullptr, nullptr,
 };
 
 void PhoneLog::write(const LogEntry &entry) {
@@ -333,9 +385,26 @@ void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
     });
 }
 
-void PhoneCall::onCallState(OnCallStateParam &) {
+// Why a request or an answer says that it ends the call (RFC 3326), "" when it does not say.
+std::string reason_of(const SipEvent &event) {
+    if (event.type != PJSIP_EVENT_TSX_STATE || event.body.tsxState.type != PJSIP_EVENT_RX_MSG) return "";
+    auto *rdata = static_cast<pjsip_rx_data *>(event.body.tsxState.src.rdata.pjRxData);
+    if (!rdata || !rdata->msg_info.msg) return "";
+    const pj_str_t name = {const_cast<char *>("Reason"), 6};
+    std::string all;
+    for (void *from = nullptr;;) {
+        auto *hdr = static_cast<pjsip_generic_string_hdr *>(pjsip_msg_find_hdr_by_name(rdata->msg_info.msg, &name, from));
+        if (!hdr) return all;
+        all += (all.empty() ? "" : ", ") + of(hdr->hvalue);
+        if (hdr->next == static_cast<void *>(&rdata->msg_info.msg->hdr)) return all;
+        from = hdr->next;
+    }
+}
+
+void PhoneCall::onCallState(OnCallStateParam &prm) {
     quietly([&] {
         CallInfo info = getInfo();
+        std::string why = info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "";
         ld_event e{};
         e.kind = LD_EVENT_CALL_STATE;
         e.call = key_;
@@ -343,6 +412,7 @@ void PhoneCall::onCallState(OnCallStateParam &) {
         e.state = info.state;
         e.code = info.lastStatusCode;
         e.text = info.lastReason.c_str();
+        e.text2 = why.c_str();
         phone_.post(e);
     });
 }
@@ -377,6 +447,23 @@ void PhoneCall::onCallTsxState(OnCallTsxStateParam &prm) {
     });
 }
 
+// Nobody but the operator makes this phone call somebody, or puts another in the place of who is talking: a PBX joins
+// calls by itself.
+void PhoneCall::onCallTransferRequest(OnCallTransferRequestParam &prm) { prm.statusCode = PJSIP_SC_DECLINE; }
+void PhoneCall::onCallReplaceRequest(OnCallReplaceRequestParam &prm) { prm.statusCode = PJSIP_SC_DECLINE; }
+
+void PhoneCall::onCallTransferStatus(OnCallTransferStatusParam &prm) {
+    quietly([&] {
+        ld_event e{};
+        e.kind = LD_EVENT_TRANSFER;
+        e.call = key_;
+        e.code = prm.statusCode;
+        e.state = prm.finalNotify ? 1 : 0;
+        e.text = prm.reason.c_str();
+        phone_.post(e);
+    });
+}
+
 std::string read_file(const std::string &path) {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream out;
@@ -405,15 +492,17 @@ TransportId Phone::transport(int32_t kind, const std::string &extra_ca) {
     return id;
 }
 
+PhoneCall *active(ld_phone *phone, uint64_t call, ld_error *error) {
+    PhoneCall *c = reinterpret_cast<Phone *>(phone)->call(call, error);
+    if (!c || (c->getId() != PJSUA_INVALID_ID && pjsua_call_is_active(c->getId()))) return c;
+    fail(error, PJSIP_ESESSIONTERMINATED, "the call is over");
+    return nullptr;
+}
+
 bool with_call(ld_phone *phone, uint64_t call, ld_error *error, bool (*f)(PhoneCall &, ld_error *)) {
     return guarded(error, [&] {
-        PhoneCall *c = reinterpret_cast<Phone *>(phone)->call(call, error);
-        if (!c) return false;
-        if (c->getId() == PJSUA_INVALID_ID || !pjsua_call_is_active(c->getId())) {
-            fail(error, PJSIP_ESESSIONTERMINATED, "the call is over");
-            return false;
-        }
-        return f(*c, error);
+        PhoneCall *c = active(phone, call, error);
+        return c && f(*c, error);
     });
 }
 
@@ -504,10 +593,14 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         c.medConfig.sndAutoCloseTime = -1;
         try {
             ep.libInit(c);
+            at_the_door = phone.get();
+            pj_status_t status = pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &the_door);
+            if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
             ep.libStart();
             pjsua_set_no_snd_dev();
         } catch (...) {
             try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
+            at_the_door = nullptr;
             throw;
         }
         phone->rtp_first = config->rtp_first;
@@ -539,6 +632,7 @@ void ld_destroy(ld_phone *phone) {
     // registrars' answers, so libDestroy need not sleep its second for them (NO_RX_MSG).
     pj_log_set_level(0);
     quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
+    at_the_door = nullptr;
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
 }
@@ -724,6 +818,46 @@ bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *
     });
 }
 
+bool ld_call_transfer(ld_phone *phone, uint64_t call, const char *uri, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = active(phone, call, error);
+        if (!c) return false;
+        c->xfer(uri, CallOpParam());
+        return true;
+    });
+}
+
+bool ld_call_transfer_into(ld_phone *phone, uint64_t call, uint64_t other, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *c = active(phone, call, error);
+        PhoneCall *o = c ? active(phone, other, error) : nullptr;
+        if (!o) return false;
+        CallOpParam op;
+        // Whoever does not know Replaces must not be made to refuse: a PBX joins the two itself.
+        op.options = PJSUA_XFER_NO_REQUIRE_REPLACES;
+        c->xferReplaces(*o, op);
+        return true;
+    });
+}
+
+bool ld_calls_mix(ld_phone *phone, uint64_t one, uint64_t other, bool on, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneCall *a = active(phone, one, error);
+        PhoneCall *b = a ? active(phone, other, error) : nullptr;
+        if (!b) return false;
+        pjsua_conf_port_id from = pjsua_call_get_conf_port(a->getId()), to = pjsua_call_get_conf_port(b->getId());
+        if (from == PJSUA_INVALID_ID || to == PJSUA_INVALID_ID) {
+            fail(error, PJ_EINVALIDOP, "a call has no sound stream");
+            return false;
+        }
+        if (on) return ok(pjsua_conf_connect(from, to), error) && ok(pjsua_conf_connect(to, from), error);
+        // Disconnecting what was not connected is what was wished for.
+        pjsua_conf_disconnect(from, to);
+        pjsua_conf_disconnect(to, from);
+        return true;
+    });
+}
+
 bool ld_call_probe(ld_phone *phone, uint64_t call, ld_error *error) {
     return with_call(phone, call, error, [](PhoneCall &c, ld_error *) {
         CallSendRequestParam p;
@@ -770,6 +904,19 @@ static bool slot_is_anothers(const PhoneCall &call) {
     if (id == PJSUA_INVALID_ID) return false;
     const void *owner = pjsua_call_get_user_data(id);
     return owner != &static_cast<const Call &>(call) && (owner || pjsua_call_is_active(id));
+}
+
+bool ld_call_levels(ld_phone *phone, uint64_t call, uint32_t *microphone, uint32_t *heard) {
+    return guarded(nullptr, [&] {
+        PhoneCall *c = self(phone).call(call, nullptr);
+        pjsua_conf_port_id port = c && c->getId() != PJSUA_INVALID_ID ? pjsua_call_get_conf_port(c->getId()) : PJSUA_INVALID_ID;
+        unsigned to = 0, from = 0;
+        if (port == PJSUA_INVALID_ID || pjsua_conf_get_signal_level(port, &to, &from) != PJ_SUCCESS) return false;
+        *heard = from;
+        if (pjsua_conf_get_signal_level(0, &to, &from) != PJ_SUCCESS) return false;
+        *microphone = from;
+        return true;
+    });
 }
 
 void ld_call_free(ld_phone *phone, uint64_t call) {

@@ -37,10 +37,12 @@ enum ld_event_kind {
     LD_EVENT_REGISTRATION = 1, /* account, code, expires_s; text: reason, text2: our Contact in the answer, "" when absent,
                                   text3: what TLS complained about */
     LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name. 180 is already sent */
-    LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase */
+    LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase, text2: Reason header (RFC 3326), "" when absent */
     LD_EVENT_CALL_MEDIA = 4,   /* call, state = ld_media */
     LD_EVENT_PROBE = 5,        /* call, code: the answer to ld_call_probe */
-    LD_EVENT_REFUSED = 6       /* account, code: an INVITE was answered with code without asking anybody */
+    LD_EVENT_REFUSED = 6,      /* account, code: an INVITE was answered with code without asking anybody */
+    LD_EVENT_TRANSFER = 7,     /* call, code, state: 1 when nothing comes after it; text: reason. How our REFER fares */
+    LD_EVENT_STRANGER = 8      /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
 };
 
 /* As pjsip_inv_state. */
@@ -134,10 +136,19 @@ bool ld_call_unhold(ld_phone *phone, uint64_t call, ld_error *error);
 bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *error);
 /* Joins the call's stream with the sound device; microphone false: only what we hear. */
 bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *error);
+/* REFER: the other side is to call uri instead. Told about by LD_EVENT_TRANSFER. */
+bool ld_call_transfer(ld_phone *phone, uint64_t call, const char *uri, ld_error *error);
+/* REFER with Replaces: the other side takes our place in the call `other`. Told about by LD_EVENT_TRANSFER of `call`. */
+bool ld_call_transfer_into(ld_phone *phone, uint64_t call, uint64_t other, ld_error *error);
+/* The two hear each other, or no longer. Both must have a sound stream. */
+bool ld_calls_mix(ld_phone *phone, uint64_t one, uint64_t other, bool on, ld_error *error);
 /* In-dialog OPTIONS: is anybody still there? Answered by LD_EVENT_PROBE. */
 bool ld_call_probe(ld_phone *phone, uint64_t call, ld_error *error);
 /* false without an error when no stream runs. */
 bool ld_call_stats(ld_phone *phone, uint64_t call, ld_stats *stats);
+/* Mean levels of the last frame, 0-127 on the µ-law scale: of our microphone, and of what the call brings. false without an
+ * error when no stream runs. */
+bool ld_call_levels(ld_phone *phone, uint64_t call, uint32_t *microphone, uint32_t *heard);
 /* Forgets a call some time after LD_CALL_DISCONNECTED. */
 void ld_call_free(ld_phone *phone, uint64_t call);
 

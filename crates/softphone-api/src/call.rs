@@ -83,10 +83,116 @@ pub struct Call {
     pub muted: bool,
     /// Whether media is encrypted.
     pub encrypted: bool,
+    /// This call was made to consult somebody about that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub consults_for: Option<CallId>,
+    /// It is being handed to somebody, or the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub transfer: Option<Transfer>,
+    /// It is part of the conference: its calls hear each other and the operator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub conference: bool,
+    /// What the operator should be told while talking; in the order in which it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Warning>>")]
+    pub warnings: Vec<Warning>,
     /// The last measurement, at most a second old while talking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub quality: Option<Quality>,
+}
+
+/// Something is wrong with the sound of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Warning {
+    /// Nothing at all comes from the microphone: it is off or broken.
+    MicrophoneSilent,
+    /// Muted, but speaking.
+    MutedSpeaking,
+    /// The microphone is so loud that it distorts.
+    Clipping,
+    /// Packets come, with silence in them.
+    FarSilent,
+    /// No packet comes: one-way sound.
+    NothingArrives,
+    /// Loss that is heard, on the way to us.
+    LossHere,
+    /// Loss that is heard, on the way from us, as the other side reports.
+    LossThere,
+    /// Said by a newer softphone.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a call is handed to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferKind {
+    /// On hold until the other answers, joined at the answer.
+    HandOver,
+    /// The operator speaks with the other first.
+    Consult,
+    /// The other side is told to call them, and is gone.
+    Blind,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferStep {
+    /// The target is being called.
+    Calling,
+    /// It rings there.
+    Ringing,
+    /// The operator speaks with the target; the call waits on hold.
+    Consulting,
+    /// The other side was asked to join the two.
+    Joining,
+    /// It is theirs; the call ends here.
+    Done,
+    /// It came to nothing: `failure` says why. The call is the operator's again.
+    Failed,
+}
+
+/// Why a transfer came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferFailure {
+    /// Nobody answered in time.
+    NoAnswer,
+    /// Busy.
+    Busy,
+    /// Refused.
+    Refused,
+    /// No such number, or nobody registered there.
+    Unavailable,
+    /// Taken back here.
+    Cancelled,
+    /// The other side, mostly the PBX, does not join calls, or did not say whether it did.
+    NotJoined,
+}
+
+/// A call on its way to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Transfer {
+    /// How.
+    pub kind: TransferKind,
+    /// To whom, as it was dialled.
+    pub to: String,
+    /// How far it is.
+    pub step: TransferStep,
+    /// With `Failed`: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub failure: Option<TransferFailure>,
+    /// SIP status of the failure, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sip_status: Option<u16>,
 }
 
 /// What the stream measures. Shares are in per cent, times in milliseconds.
@@ -106,6 +212,14 @@ pub struct Quality {
     pub rx_loss_percent: f32,
     /// Lost on the way from us as the other side reports (RTCP), per cent.
     pub tx_loss_percent: f32,
+    /// Of all packets towards us, thrown away because they came too late, per cent; part of `rx_loss_percent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rx_discard_percent: Option<f32>,
+    /// Mean delay of the jitter buffer, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub buffer_delay_ms: Option<f32>,
     /// Interarrival jitter towards us (RFC 3550), ms.
     pub rx_jitter_ms: f32,
     /// Round trip by RTCP, ms; absent until both sides have reported.
@@ -137,6 +251,10 @@ pub struct CallEnd {
     pub sip_status: u16,
     /// SIP reason phrase, or our own word.
     pub reason: String,
+    /// Cause of ITU-T Q.850, where the other side gave one (RFC 3326): 16 normal, 17 busy, 19 no answer, 34 no circuit …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub q850: Option<u16>,
 }
 
 /// What is left of a call: one record for each, sent with [`crate::Event::CallEnded`].

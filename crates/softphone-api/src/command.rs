@@ -72,6 +72,10 @@ fn default_expires() -> u32 {
     120
 }
 
+fn default_ring_s() -> u16 {
+    20
+}
+
 /// A codec in the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
@@ -150,10 +154,18 @@ pub enum Command {
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
-    /// Answer a ringing call; a call in conversation is held first.
+    /// Answer a ringing call; a conversation is held first, or ended.
     Answer {
         /// Which.
         call: CallId,
+        /// End the conversation instead of holding it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(optional, as = "Option<bool>")]
+        end_running: bool,
+        /// Ringing calls that are refused with *busy* in the same moment, so that their queues go on to somebody free.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(optional, as = "Option<Vec<CallId>>")]
+        busy: Vec<CallId>,
     },
     /// Refuse a ringing call.
     Reject {
@@ -177,6 +189,57 @@ pub enum Command {
         /// Which.
         call: CallId,
     },
+    /// Hand over when answered: hold the call, call the target, join the two at the answer. When nobody answers, it is busy or
+    /// refused, the call is back with the reason ([`crate::Transfer`]). Answered with the call to the target.
+    HandOver {
+        /// Which.
+        call: CallId,
+        /// As in `Dial`.
+        target: String,
+        /// As in `Dial`.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+        /// How long it may ring there, seconds.
+        #[serde(default = "default_ring_s")]
+        ring_s: u16,
+    },
+    /// Hold the call and speak with the target first; then `CompleteTransfer`, or hang up either. `Resume` swaps between the
+    /// two. Answered with the call to the target.
+    Consult {
+        /// Which.
+        call: CallId,
+        /// As in `Dial`.
+        target: String,
+        /// As in `Dial`.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+    },
+    /// Join a call with the one that consults for it, and leave both. While it still rings there, it is handed over when answered.
+    CompleteTransfer {
+        /// The call that is handed over.
+        call: CallId,
+    },
+    /// Take a hand-over or a consultation back: the call to the target ends, the call is resumed.
+    CancelTransfer {
+        /// The call that was to be handed over.
+        call: CallId,
+    },
+    /// Tell the other side to call the target, without asking there first. When the target does not answer, most PBXs do not
+    /// give the call back.
+    BlindTransfer {
+        /// Which.
+        call: CallId,
+        /// As in `Dial`.
+        target: String,
+    },
+    /// All these calls hear each other and the operator: 2 to 4 calls that were answered. Calls that are not named leave the
+    /// conference and are held. One call named, or none: the conference is over.
+    Conference {
+        /// Which.
+        calls: Vec<CallId>,
+    },
+    /// Leave a conference of two calls and join them with each other (REFER with Replaces).
+    LeaveConference,
     /// Microphone of this call off or on.
     Mute {
         /// Which.

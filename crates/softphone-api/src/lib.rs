@@ -17,7 +17,10 @@ pub mod secret;
 pub mod snapshot;
 
 pub use attach::AttachFile;
-pub use call::{Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Quality};
+pub use call::{
+    Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Quality, Transfer, TransferFailure,
+    TransferKind, TransferStep, Warning,
+};
 pub use command::{
     Account, AccountId, Codec, Command, CommandError, CommandErrorCode, Media, RejectReason, Reply, Transport,
 };

@@ -16,7 +16,7 @@ pub struct ProtocolVersion {
 }
 
 /// What this build speaks.
-pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 1 };
+pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 2 };
 
 /// Client → softphone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]

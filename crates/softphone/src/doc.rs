@@ -35,7 +35,7 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Events are numbered without gaps from the snapshot's `event_number` on. A client that sees a gap attaches again.\n\
 - Each event carries the whole new state of what changed. A response may come before or after the events that it causes.\n\
 - Unknown message types and unknown fields are ignored; an unknown command is answered with the error `unknown`.\n\
-- Hold, resume and DTMF are answered when they are accepted; what happened follows as an event of the call.\n\
+- Hold, resume, DTMF and transfers are answered when they are accepted; what happened follows as an event of the call.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
@@ -68,6 +68,11 @@ the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS}
     entry::<call::CallId>(&mut out, &config);
     entry::<call::CallDirection>(&mut out, &config);
     entry::<call::CallPhase>(&mut out, &config);
+    entry::<call::Warning>(&mut out, &config);
+    entry::<call::Transfer>(&mut out, &config);
+    entry::<call::TransferKind>(&mut out, &config);
+    entry::<call::TransferStep>(&mut out, &config);
+    entry::<call::TransferFailure>(&mut out, &config);
     entry::<call::Quality>(&mut out, &config);
     entry::<call::CallRecord>(&mut out, &config);
     entry::<call::CallEnd>(&mut out, &config);

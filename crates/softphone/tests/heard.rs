@@ -45,6 +45,42 @@ fn mute_is_silence_and_unmute_sound() {
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn what_is_wrong_with_the_sound_is_told() {
+    let card = Card::start();
+    let mut anna = Console::start_with(&[], &card.environment());
+    anna.ask(configure("1001"));
+    anna.wait("registered", |m| registration(m, "registered"));
+    let warned = |anna: &mut Console, warnings: serde_json::Value| {
+        anna.wait(&format!("warnings {warnings}"), |m| {
+            call_in(m, "talking").filter(|c| c.get("warnings").unwrap_or(&json!([])) == &warnings)
+        })
+    };
+
+    // Music comes, our tone goes.
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "603"}))["call"]["id"].clone();
+    anna.wait("measured for a while", |m| {
+        call_in(m, "talking").filter(|c| c["quality"]["rx_packets"].as_u64().is_some_and(|n| n > 150))
+    });
+    let now = anna.ask(json!({"do": "snapshot"}))["snapshot"]["calls"][0].clone();
+    assert!(now["warnings"].is_null(), "{now}");
+    anna.ask(json!({"do": "mute", "call": call, "muted": true}));
+    warned(&mut anna, json!(["muted-speaking"]));
+    anna.ask(json!({"do": "mute", "call": call, "muted": false}));
+    warned(&mut anna, json!([]));
+    card.microphone(false);
+    warned(&mut anna, json!(["microphone-silent"]));
+    card.microphone(true);
+    warned(&mut anna, json!([]));
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+
+    // Answered, and nothing comes.
+    anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}));
+    warned(&mut anna, json!(["nothing-arrives"]));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn digits_arrive() {
     let mut ami = Manager::log_in();
     let mut anna = Console::registered("1001");
@@ -122,6 +158,13 @@ impl Card {
             ("PULSE_RUNTIME_PATH", at.clone()),
             ("PULSE_STATE_PATH", at),
         ]
+    }
+
+    /// Gives its tone, or nothing at all, like one with its switch off.
+    fn microphone(&self, on: bool) {
+        let mut pactl = Command::new("pactl");
+        pactl.args(["set-source-mute", "mic", if on { "0" } else { "1" }]).envs(self.environment());
+        assert!(pactl.status().unwrap().success(), "pactl");
     }
 }
 

@@ -66,6 +66,8 @@ fn two_softphones_call_each_other() {
     let (a, b) = (anna.wait("over", ended), boris.wait("over", ended));
     assert_eq!((a["end"]["by"].as_str(), b["end"]["by"].as_str()), (Some("far-side"), Some("us")));
     assert!(a["call"]["talk_ms"].as_u64().unwrap() > 1_000, "{a}");
+    assert_eq!(a["end"]["q850"], 16, "{a}");
+    assert!(a["call"]["quality"]["mos"].as_f64().unwrap() > 4.0, "{a}");
 }
 
 #[test]

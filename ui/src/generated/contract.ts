@@ -169,6 +169,18 @@ muted: boolean,
  */
 encrypted: boolean, 
 /**
+ * This call was made to consult somebody about that one.
+ */
+consults_for?: CallId, 
+/**
+ * It is being handed to somebody, or the last try failed.
+ */
+transfer?: Transfer, 
+/**
+ * It is part of the conference: its calls hear each other and the operator.
+ */
+conference?: boolean, 
+/**
  * The last measurement, at most a second old while talking.
  */
 quality?: Quality, };
@@ -329,7 +341,15 @@ headers: Array<[string, string]>, } | { "do": "answer",
 /**
  * Which.
  */
-call: CallId, } | { "do": "reject", 
+call: CallId, 
+/**
+ * End the conversation instead of holding it.
+ */
+end_running?: boolean, 
+/**
+ * Ringing calls that are refused with *busy* in the same moment, so that their queues go on to somebody free.
+ */
+busy?: Array<CallId>, } | { "do": "reject", 
 /**
  * Which.
  */
@@ -349,7 +369,55 @@ call: CallId, } | { "do": "resume",
 /**
  * Which.
  */
-call: CallId, } | { "do": "mute", 
+call: CallId, } | { "do": "hand-over", 
+/**
+ * Which.
+ */
+call: CallId, 
+/**
+ * As in `Dial`.
+ */
+target: string, 
+/**
+ * As in `Dial`.
+ */
+headers: Array<[string, string]>, 
+/**
+ * How long it may ring there, seconds.
+ */
+ring_s: number, } | { "do": "consult", 
+/**
+ * Which.
+ */
+call: CallId, 
+/**
+ * As in `Dial`.
+ */
+target: string, 
+/**
+ * As in `Dial`.
+ */
+headers: Array<[string, string]>, } | { "do": "complete-transfer", 
+/**
+ * The call that is handed over.
+ */
+call: CallId, } | { "do": "cancel-transfer", 
+/**
+ * The call that was to be handed over.
+ */
+call: CallId, } | { "do": "blind-transfer", 
+/**
+ * Which.
+ */
+call: CallId, 
+/**
+ * As in `Dial`.
+ */
+target: string, } | { "do": "conference", 
+/**
+ * Which.
+ */
+calls: Array<CallId>, } | { "do": "leave-conference" } | { "do": "mute", 
 /**
  * Which.
  */
@@ -1607,6 +1675,46 @@ command: Command, } | { "type": "heartbeat" };
  * What can be followed.
  */
 export type Topic = "me" | "queues";
+
+/**
+ * A call on its way to somebody else.
+ */
+export type Transfer = { 
+/**
+ * How.
+ */
+kind: TransferKind, 
+/**
+ * To whom, as it was dialled.
+ */
+to: string, 
+/**
+ * How far it is.
+ */
+step: TransferStep, 
+/**
+ * With `Failed`: why.
+ */
+failure?: TransferFailure, 
+/**
+ * SIP status of the failure, where there is one.
+ */
+sip_status?: number, };
+
+/**
+ * Why a transfer came to nothing.
+ */
+export type TransferFailure = "no-answer" | "busy" | "refused" | "unavailable" | "cancelled" | "not-joined";
+
+/**
+ * How a call is handed to somebody.
+ */
+export type TransferKind = "hand-over" | "consult" | "blind";
+
+/**
+ * How far a transfer is.
+ */
+export type TransferStep = "calling" | "ringing" | "consulting" | "joining" | "done" | "failed";
 
 /**
  * How SIP travels.

@@ -1,15 +1,19 @@
 //! Calls: phases, hold, digits, measurements, ends.
 
+mod conference;
+mod transfer;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use softphone_api::{
     AccountId, Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, CommandErrorCode, EndedBy, Event, Quality,
-    RejectReason, Reply,
+    RejectReason, Reply, Transfer, TransferStep, Warning,
 };
 
 use super::phone::{Counters, Invite, NativeAccount, Stream};
 use super::{Done, FORGET_AFTER, Loop, MAX_CALLS, ms, refuse, utc_ms};
+use crate::warnings::{LEVELS_EVERY, Levels, Packets, Watch};
 use crate::{mos, target};
 
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
@@ -54,6 +58,17 @@ pub(crate) struct CallState {
     received_at: Instant,
     probe_until: Option<Instant>,
     ended_by: Option<EndedBy>,
+    /// The call that this one was made for.
+    consults_for: Option<CallId>,
+    transfer: Option<Transfer>,
+    /// A call to a target: when it has rung long enough. Set: the two are joined at the answer.
+    ring_until: Option<Instant>,
+    /// When somebody should have said what became of our REFER.
+    join_until: Option<Instant>,
+    conference: bool,
+    watch: Watch,
+    warnings: Vec<Warning>,
+    level_at: Option<Instant>,
 }
 
 impl CallState {
@@ -93,6 +108,14 @@ impl CallState {
             received_at: now,
             probe_until: None,
             ended_by: None,
+            consults_for: None,
+            transfer: None,
+            ring_until: None,
+            join_until: None,
+            conference: false,
+            watch: Watch::default(),
+            warnings: Vec::new(),
+            level_at: None,
         }
     }
 
@@ -136,12 +159,25 @@ impl CallState {
             hold_ms: self.held.map(|at| ms(at.elapsed())),
             muted: self.muted,
             encrypted: self.encrypted,
+            consults_for: self.consults_for,
+            transfer: self.transfer.clone(),
+            conference: self.conference,
+            warnings: self.warnings.clone(),
             quality: self.quality.clone(),
         }
     }
 
     pub(crate) fn deadline(&self, _media_timeout: Option<Duration>) -> Option<Instant> {
-        [self.hold_at, self.digit_at, self.measure_at, self.probe_until].into_iter().flatten().min()
+        let times = [
+            self.hold_at,
+            self.digit_at,
+            self.measure_at,
+            self.probe_until,
+            self.ring_until,
+            self.join_until,
+            self.level_at,
+        ];
+        times.into_iter().flatten().min()
     }
 }
 
@@ -161,11 +197,25 @@ fn quality_of(c: &Counters) -> Quality {
         rx_packets: c.rx_packets.into(),
         tx_packets: c.tx_packets.into(),
         rx_loss_percent,
+        rx_discard_percent: Some(percent(c.rx_discarded, c.rx_packets.saturating_add(c.rx_lost))),
+        buffer_delay_ms: Some(c.buffer_delay_ms as f32),
         tx_loss_percent: percent(c.tx_lost, c.tx_packets.saturating_sub(c.tx_lost)),
         rx_jitter_ms: c.rx_jitter_us as f32 / 1_000.0,
         rtt_ms,
         mos: mos::mos(mos::r_factor(mos::robustness(&c.codec), rx_loss_percent, one_way)),
     }
+}
+
+fn packets_of(c: &Counters) -> Packets {
+    let lost = c.rx_lost.saturating_add(c.rx_discarded);
+    Packets { received: c.rx_packets, lost, sent: c.tx_packets, lost_there: c.tx_lost }
+}
+
+/// The cause out of a Reason header (RFC 3326): `Q.850;cause=16;text="Normal Clearing"`, perhaps after one of SIP's own.
+fn q850(header: &str) -> Option<u16> {
+    let of_q850 = header.split(',').find(|reason| reason.trim_start().to_ascii_lowercase().starts_with("q.850"))?;
+    let cause = of_q850.split(';').find_map(|parameter| parameter.trim().strip_prefix("cause="))?;
+    cause.trim().parse().ok()
 }
 
 /// Whether an answer to OPTIONS says that nobody knows this call there. Anything else, even an error, is a sign of life.
@@ -210,6 +260,18 @@ impl Loop {
     }
 
     pub(super) fn dial(&mut self, account: &AccountId, to: &str, headers: &[(String, String)]) -> Done {
+        let id = self.place(account, to, headers, None)?;
+        Ok(Reply::Call { call: Box::new(self.call(id)?.public()) })
+    }
+
+    /// A new call; whoever talks is held.
+    fn place(
+        &mut self,
+        account: &AccountId,
+        to: &str,
+        headers: &[(String, String)],
+        consults_for: Option<CallId>,
+    ) -> Result<CallId, softphone_api::CommandError> {
         let state = self.account(account)?;
         if !state.is_registered() {
             return Err(refuse(CommandErrorCode::NotRegistered, format!("account {:?} is not registered", account.0)));
@@ -228,16 +290,22 @@ impl Loop {
         let (id, sip_call_id) = self.phone.make(native, &uri, headers)?;
         let mut call = CallState::new(id, account.clone(), native, sip_call_id, CallDirection::Outgoing);
         call.number = target::number_of(&uri);
+        call.consults_for = consults_for;
         tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "outgoing call {}", id.0);
-        let public = Box::new(call.public());
         self.calls.insert(id, call);
         self.emit_call(id);
-        Ok(Reply::Call { call: public })
+        Ok(id)
     }
 
-    pub(super) fn answer(&mut self, id: CallId) -> Done {
+    pub(super) fn answer(&mut self, id: CallId, end_running: bool, busy: &[CallId]) -> Done {
         self.in_phase(id, "be answered", &[CallPhase::Ringing])?;
-        self.hold_others(Some(id));
+        if end_running {
+            for running in self.running(Some(id)) {
+                let _ = self.finish(running, EndedBy::Us, 0);
+            }
+        } else {
+            self.hold_others(Some(id));
+        }
         if let Some(call) = self.calls.get_mut(&id) {
             call.answering = true;
         }
@@ -246,6 +314,12 @@ impl Loop {
                 call.answering = false;
             }
             return Err(e.into());
+        }
+        for other in busy {
+            // One that has gone meanwhile need not be refused.
+            if *other != id && self.in_phase(*other, "be refused", &[CallPhase::Ringing]).is_ok() {
+                let _ = self.finish(*other, EndedBy::Us, 486);
+            }
         }
         Ok(Reply::Done)
     }
@@ -262,6 +336,15 @@ impl Loop {
 
     pub(super) fn hang_up(&mut self, id: CallId) -> Done {
         let ringing = self.call(id)?.phase() == CallPhase::Ringing;
+        if let Some(waiting) = self.call(id)?.consults_for
+            && self
+                .calls
+                .get(&waiting)
+                .and_then(|c| c.transfer.as_ref())
+                .is_some_and(|t| t.step != TransferStep::Consulting)
+        {
+            return self.cancel_transfer(waiting);
+        }
         // pjlib takes 0 as "what fits": CANCEL, BYE; a ringing call is declined.
         self.finish(id, EndedBy::Us, if ringing { 603 } else { 0 })
     }
@@ -282,30 +365,33 @@ impl Loop {
 
     pub(super) fn hold(&mut self, id: CallId) -> Done {
         self.in_phase(id, "be held", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::Held])?;
-        self.wish_hold(id, true);
+        for id in self.together(id) {
+            self.wish_hold(id, true);
+        }
         Ok(Reply::Done)
     }
 
     pub(super) fn resume(&mut self, id: CallId) -> Done {
         self.in_phase(id, "be resumed", &[CallPhase::Held, CallPhase::Talking, CallPhase::HeldThere])?;
         self.hold_others(Some(id));
-        self.wish_hold(id, false);
+        for id in self.together(id) {
+            self.wish_hold(id, false);
+        }
         Ok(Reply::Done)
     }
 
     /// One conversation at a time.
     fn hold_others(&mut self, but: Option<CallId>) {
-        let others: Vec<CallId> = self
-            .calls
-            .values()
-            .filter(|c| {
-                Some(c.id) != but && matches!(c.phase(), CallPhase::Talking | CallPhase::HeldThere) && !c.want_hold
-            })
-            .map(|c| c.id)
-            .collect();
-        for id in others {
+        for id in self.running(but) {
             self.wish_hold(id, true);
         }
+    }
+
+    /// The conversation that runs, without this call and those who are in a conference with it.
+    fn running(&self, but: Option<CallId>) -> Vec<CallId> {
+        let spared = but.map(|id| self.together(id)).unwrap_or_default();
+        let runs = |c: &&CallState| matches!(c.phase(), CallPhase::Talking | CallPhase::HeldThere) && !c.want_hold;
+        self.calls.values().filter(runs).map(|c| c.id).filter(|id| !spared.contains(id)).collect()
     }
 
     fn wish_hold(&mut self, id: CallId, hold: bool) {
@@ -345,13 +431,15 @@ impl Loop {
 
     pub(super) fn mute(&mut self, id: CallId, muted: bool) -> Done {
         self.call(id)?;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.muted = muted;
-            if call.stream == Stream::Active && !call.want_hold {
-                self.phone.connect(id, !muted)?;
+        for id in self.together(id) {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.muted = muted;
+                if call.stream == Stream::Active && !call.want_hold {
+                    self.phone.connect(id, !muted)?;
+                }
             }
+            self.emit_call(id);
         }
-        self.emit_call(id);
         Ok(Reply::Done)
     }
 
@@ -388,7 +476,7 @@ impl Loop {
         Ok(Reply::Statistics { quality: self.phone.counters(id).as_ref().map(quality_of) })
     }
 
-    pub(super) fn call_state(&mut self, id: CallId, invite: Invite, code: u16, reason: String) {
+    pub(super) fn call_state(&mut self, id: CallId, invite: Invite, code: u16, reason: String, why: &str) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let before = call.phase();
         call.invite = invite;
@@ -397,13 +485,14 @@ impl Loop {
                 call.answered.get_or_insert_with(|| (Instant::now(), utc_ms()));
             }
             Invite::Disconnected => {
-                self.call_over(id, code, reason);
+                self.call_over(id, code, reason, q850(why));
                 return;
             }
             _ => {}
         }
         if invite == Invite::Confirmed {
             call.measure_at.get_or_insert_with(|| Instant::now() + MEASURE_EVERY);
+            call.level_at.get_or_insert_with(|| Instant::now() + LEVELS_EVERY);
             call.received_at = Instant::now();
             // A hold that was wished for while it connected.
             if call.want_hold {
@@ -412,10 +501,11 @@ impl Loop {
         }
         if self.calls.get(&id).is_some_and(|c| c.phase() != before) {
             self.emit_call(id);
+            self.target_state(id);
         }
     }
 
-    fn call_over(&mut self, id: CallId, code: u16, reason: String) {
+    fn call_over(&mut self, id: CallId, code: u16, reason: String, q850: Option<u16>) {
         let Some(mut call) = self.calls.remove(&id) else { return };
         call.invite = Invite::Disconnected;
         let by = match call.ended_by {
@@ -428,8 +518,18 @@ impl Loop {
             if by == EndedBy::Loss && reason.is_empty() { "no sound and no answer".to_owned() } else { reason };
         tracing::info!(call = id.0, ?by, code, "call {} is over", id.0);
         self.forget.push((Instant::now() + FORGET_AFTER, id));
-        let record = Box::new(CallRecord { call: call.public(), end: CallEnd { by, sip_status: code, reason } });
+        if let Some(transfer) = call.transfer.as_mut().filter(|transfer| transfer.step == TransferStep::Joining) {
+            // The PBX has ended it before it said that it joined the two.
+            transfer.step = TransferStep::Done;
+        }
+        let (waiting, transfer) = (call.consults_for, call.transfer.clone());
+        let record = Box::new(CallRecord { call: call.public(), end: CallEnd { by, sip_status: code, reason, q850 } });
         self.emit(Event::CallEnded { record });
+        if let Some(waiting) = waiting {
+            self.target_over(waiting, code);
+        }
+        self.waiting_over(id, transfer.as_ref());
+        self.conference_shrinks();
         self.drop_retired();
         if self.calls.is_empty() {
             self.close_sound();
@@ -457,6 +557,7 @@ impl Loop {
             if let Err(e) = self.phone.connect(id, microphone) {
                 tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
             }
+            self.mix();
         }
         let encrypted = self.phone.counters(id).is_some_and(|c| c.encrypted);
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -464,6 +565,7 @@ impl Loop {
         call.encrypted = encrypted;
         if changed {
             self.emit_call(id);
+            self.target_state(id);
         }
     }
 
@@ -491,23 +593,47 @@ impl Loop {
         for id in due {
             let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let Some(call) = self.calls.get(&id) else { continue };
-            let (hold, digit, measure, probe) =
-                (is_due(call.hold_at), is_due(call.digit_at), is_due(call.measure_at), is_due(call.probe_until));
+            let (hold, digit, measure) = (is_due(call.hold_at), is_due(call.digit_at), is_due(call.measure_at));
+            let (level, probe) = (is_due(call.level_at), is_due(call.probe_until));
             if hold {
                 self.apply_hold(id);
             }
             if digit {
                 self.next_digit(id);
             }
+            if level {
+                self.look_at_levels(id, now);
+            }
             if measure {
                 self.measure(id, now);
             }
+            self.transfer_due(id, now);
             if probe {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.probe_until = None;
                 }
                 self.lose(id);
             }
+        }
+    }
+
+    fn look_at_levels(&mut self, id: CallId, now: Instant) {
+        let hears_us = self.sound.hears_us();
+        let levels = self.phone.levels(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.level_at = Some(now + LEVELS_EVERY);
+        match levels {
+            Some((microphone, heard)) if call.phase() == CallPhase::Talking && !call.want_hold => {
+                let microphone = hears_us.then_some(microphone);
+                call.watch.levels(now, Levels { microphone, heard }, call.muted);
+            }
+            _ => call.watch.rest(),
+        }
+        let warnings = call.watch.warnings();
+        if warnings != call.warnings {
+            tracing::info!(call = id.0, ?warnings, "what is wrong with the sound has changed");
+            call.warnings = warnings;
+            self.emit_call(id);
         }
     }
 
@@ -518,6 +644,9 @@ impl Loop {
         call.measure_at = Some(now + MEASURE_EVERY);
         let Some(counters) = counters else { return };
         call.encrypted = counters.encrypted;
+        if call.phase() == CallPhase::Talking && !call.want_hold {
+            call.watch.packets(now, packets_of(&counters));
+        }
         if counters.rx_packets != call.received || call.phase() != CallPhase::Talking {
             call.received = counters.rx_packets;
             call.received_at = now;
@@ -575,6 +704,21 @@ mod tests {
         assert_eq!(q.rx_jitter_ms, 1.5);
         assert!(q.mos > 3.7 && q.mos < 4.1, "{}", q.mos);
         assert_eq!(percent(0, 0), 0.0);
+    }
+
+    #[test]
+    fn causes() {
+        for (header, cause) in [
+            ("Q.850;cause=16", Some(16)),
+            ("Q.850;cause=17;text=\"User busy\"", Some(17)),
+            ("SIP;cause=200;text=\"Call completed elsewhere\", q.850 ; cause=26", Some(26)),
+            ("SIP;cause=487", None),
+            ("Q.850;cause=", None),
+            ("Q.850;cause=99999999", None),
+            ("", None),
+        ] {
+            assert_eq!(q850(header), cause, "{header}");
+        }
     }
 
     #[test]

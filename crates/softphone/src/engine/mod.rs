@@ -312,9 +312,13 @@ impl Loop {
             PhoneEvent::Incoming { account, call, sip_call_id, number, name } => {
                 self.incoming(account, call, sip_call_id, number, name);
             }
-            PhoneEvent::State { call, invite, code, reason } => self.call_state(call, invite, code, reason),
+            PhoneEvent::State { call, invite, code, reason, why } => self.call_state(call, invite, code, reason, &why),
             PhoneEvent::Media { call, stream } => self.call_media(call, stream),
             PhoneEvent::Probe { call, code } => self.call_probe(call, code),
+            PhoneEvent::Stranger { count, address } => {
+                tracing::warn!(count, last = address, "SIP from others than our servers is dropped");
+            }
+            PhoneEvent::Transfer { call, code, over } => self.transfer_told(call, code, over),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -325,11 +329,18 @@ impl Loop {
             Command::Register { account } => self.register(&account),
             Command::Unregister { account } => self.unregister(&account),
             Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
-            Command::Answer { call } => self.answer(call),
+            Command::Answer { call, end_running, busy } => self.answer(call, end_running, &busy),
             Command::Reject { call, reason } => self.reject(call, reason),
             Command::HangUp { call } => self.hang_up(call),
             Command::Hold { call } => self.hold(call),
             Command::Resume { call } => self.resume(call),
+            Command::HandOver { call, target, headers, ring_s } => self.hand_over(call, &target, &headers, ring_s),
+            Command::Consult { call, target, headers } => self.consult(call, &target, &headers),
+            Command::CompleteTransfer { call } => self.complete_transfer(call),
+            Command::CancelTransfer { call } => self.cancel_transfer(call),
+            Command::BlindTransfer { call, target } => self.blind_transfer(call, &target),
+            Command::Conference { calls } => self.conference(&calls),
+            Command::LeaveConference => self.leave_conference(),
             Command::Mute { call, muted } => self.mute(call, muted),
             Command::Dtmf { call, digits } => self.dtmf(call, &digits),
             Command::Devices => {

@@ -60,6 +60,8 @@ pub(crate) enum PhoneEvent {
         invite: Invite,
         code: u16,
         reason: String,
+        /// The Reason header.
+        why: String,
     },
     Media {
         call: CallId,
@@ -68,6 +70,17 @@ pub(crate) enum PhoneEvent {
     Probe {
         call: CallId,
         code: u16,
+    },
+    /// Requests from others than our servers were dropped, so many in all.
+    Stranger {
+        count: u32,
+        address: String,
+    },
+    /// How our REFER fares; `over`: nothing comes after it.
+    Transfer {
+        call: CallId,
+        code: u16,
+        over: bool,
     },
     Refused {
         code: u16,
@@ -330,6 +343,25 @@ impl Phone {
         checked(|e| unsafe { sys::ld_call_connect(self.raw.as_ptr(), call.0, microphone, e) })
     }
 
+    /// The other side is to call `uri` instead.
+    pub(crate) fn transfer(&self, call: CallId, uri: &str) -> Result<()> {
+        let uri = c(uri)?;
+        // SAFETY: see `answer`; the string outlives the call.
+        checked(|e| unsafe { sys::ld_call_transfer(self.raw.as_ptr(), call.0, uri.as_ptr(), e) })
+    }
+
+    /// The other side takes our place in the call `other`.
+    pub(crate) fn transfer_into(&self, call: CallId, other: CallId) -> Result<()> {
+        // SAFETY: see `answer`.
+        checked(|e| unsafe { sys::ld_call_transfer_into(self.raw.as_ptr(), call.0, other.0, e) })
+    }
+
+    /// The two hear each other, or no longer.
+    pub(crate) fn mix(&self, one: CallId, other: CallId, on: bool) -> Result<()> {
+        // SAFETY: see `answer`.
+        checked(|e| unsafe { sys::ld_calls_mix(self.raw.as_ptr(), one.0, other.0, on, e) })
+    }
+
     pub(crate) fn probe(&self, call: CallId) -> Result<()> {
         // SAFETY: see `answer`.
         checked(|e| unsafe { sys::ld_call_probe(self.raw.as_ptr(), call.0, e) })
@@ -354,6 +386,15 @@ impl Phone {
             rtt_us: s.rtt_us,
             buffer_delay_ms: s.buffer_delay_ms,
         })
+    }
+
+    /// Levels of the last frame: microphone, what the call brings.
+    pub(crate) fn levels(&self, call: CallId) -> Option<(u8, u8)> {
+        let (mut microphone, mut heard) = (0, 0);
+        // SAFETY: see `answer`; the shim writes both when it returns true.
+        let told = unsafe { sys::ld_call_levels(self.raw.as_ptr(), call.0, &raw mut microphone, &raw mut heard) };
+        let level = |l: u32| u8::try_from(l).unwrap_or(u8::MAX);
+        told.then(|| (level(microphone), level(heard)))
     }
 
     /// Forgets a call that ended a while ago; not at once, because a callback of it may still be running.
@@ -485,6 +526,7 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
             },
             code,
             reason: first,
+            why: second,
         },
         sys::LD_EVENT_CALL_MEDIA => PhoneEvent::Media {
             call,
@@ -497,6 +539,8 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
             },
         },
         sys::LD_EVENT_PROBE => PhoneEvent::Probe { call, code },
+        sys::LD_EVENT_STRANGER => PhoneEvent::Stranger { count: e.code.unsigned_abs(), address: first },
+        sys::LD_EVENT_TRANSFER => PhoneEvent::Transfer { call, code, over: e.state != 0 },
         sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
         _ => return None,
     })

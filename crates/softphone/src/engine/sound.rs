@@ -43,6 +43,11 @@ impl Sound {
         }
     }
 
+    /// Whether a microphone is open now.
+    pub(crate) fn hears_us(&self) -> bool {
+        matches!(self.open, Open::Devices { .. })
+    }
+
     /// What the system prefers: the device named so, else the sound server, else the first.
     fn preferred(&self, capture: bool) -> Option<&NativeDevice> {
         let mut fit = self.found.iter().filter(|d| if capture { d.capture } else { d.playback });
