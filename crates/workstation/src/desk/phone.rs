@@ -1,6 +1,8 @@
 //! What the softphone says, and what it is told.
 
-use softphone_api::{CallDirection, CallRecord, Command, EndedBy, Event as PhoneChange, Reply, Snapshot};
+use softphone_api::{
+    Call, CallDirection, CallId, CallPhase, CallRecord, Command, EndedBy, Event as PhoneChange, Reply, Snapshot,
+};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -8,7 +10,7 @@ use super::Desk;
 use crate::clock;
 use crate::host::PhoneError;
 use crate::softphone::{Order, PhoneEvent, configuration};
-use crate::view::{NoticeKind, PhoneView, ProcessState, SoftphoneProcess};
+use crate::view::{NoticeKind, PhoneView, ProcessState, SoftphoneProcess, View};
 
 impl Desk {
     pub(crate) fn phone_event(&mut self, event: PhoneEvent) {
@@ -68,7 +70,10 @@ impl Desk {
         self.report_losses();
     }
 
-    pub(crate) fn phone_command(&mut self, command: Command, reply: oneshot::Sender<Result<Reply, PhoneError>>) {
+    pub(crate) fn phone_command(&mut self, mut command: Command, reply: oneshot::Sender<Result<Reply, PhoneError>>) {
+        if let Command::Answer { call, busy, .. } = &mut command {
+            busy.extend(queue_calls_beside(&self.view, *call));
+        }
         let own = matches!(command, Command::Configure { .. } | Command::ShellIs { .. } | Command::Shutdown { .. });
         let refusal = if own {
             Some(PhoneError::NotAllowed)
@@ -102,11 +107,53 @@ fn from_snapshot(snapshot: Snapshot) -> PhoneView {
     }
 }
 
+/// Calls of queues that ring besides this one: their customers go on to somebody who is free.
+fn queue_calls_beside(view: &View, answered: CallId) -> Vec<CallId> {
+    let calls = view.me.as_ref().and_then(|me| me.get("calls"));
+    let is_of_a_queue = |call: &Call| {
+        calls.and_then(|calls| calls.get(&call.sip_call_id)?.get("queue")).is_some_and(|queue| !queue.is_null())
+    };
+    let beside = view.calls().filter(|call| call.id != answered && call.phase == CallPhase::Ringing);
+    beside.filter(|call| is_of_a_queue(call)).map(|call| call.id).collect()
+}
+
 /// An ordinary hang-up says itself; so does a call that the caller took back or the operator declined.
 fn is_worth_saying(record: &CallRecord) -> bool {
     match record.end.by {
         EndedBy::Loss => true,
         EndedBy::Us => false,
-        EndedBy::FarSide => record.call.direction == CallDirection::Outgoing && record.call.answered_at_ms.is_none(),
+        EndedBy::FarSide => {
+            let call = &record.call;
+            let unanswered = call.direction == CallDirection::Outgoing && call.answered_at_ms.is_none();
+            // Of a colleague who did not take a call over, that call says it.
+            unanswered && call.consults_for.is_none()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use softphone_api::{CallId, Snapshot};
+
+    use super::{from_snapshot, queue_calls_beside};
+    use crate::view::View;
+
+    #[test]
+    fn who_else_rings_out_of_a_queue() {
+        let call = |id: u64, phase: &str| {
+            json!({"id": id, "account": "7", "sip_call_id": format!("c{id}"), "direction": "incoming", "phase": phase,
+                "remote_number": "1", "started_at_ms": 1, "age_ms": 1, "muted": false, "encrypted": false})
+        };
+        let calls = [call(1, "ringing"), call(2, "ringing"), call(3, "ringing"), call(4, "held"), call(5, "ringing")];
+        let snapshot = json!({"event_number": 1, "at_ms": 1, "registrations": [], "calls": calls,
+            "sound": {"capture": {"use": "system"}, "playback": {"use": "system"}}});
+        let mut view = View::empty(String::new(), String::new());
+        view.phone = Some(from_snapshot(serde_json::from_value::<Snapshot>(snapshot).expect("a snapshot")));
+        assert_eq!(queue_calls_beside(&view, CallId(1)), []);
+        // 3 is known to be direct, 5 is not known yet.
+        view.me = Some(json!({"calls": {"c1": {"queue": 1}, "c2": {"queue": 2}, "c3": {}, "c4": {"queue": 2}}}));
+        assert_eq!(queue_calls_beside(&view, CallId(1)), [CallId(2)]);
+        assert_eq!(queue_calls_beside(&view, CallId(3)), [CallId(1), CallId(2)]);
     }
 }
