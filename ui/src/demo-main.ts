@@ -20,6 +20,9 @@ Object.assign(window, { demo: host, scenes: Object.keys(scenes) });
 
 await (name.startsWith('call-window') ? start(host, CallWindow) : start(host));
 
+// What has no state of its own in the view.
+if (name === 'transfer-box') dispatchEvent(new KeyboardEvent('keydown', { key: 'F8' }));
+
 // Some calls of this session that are over.
 if (host.state?.phone && wish.has('past')) {
   const names = ['+74951234567', '+78126001010', '204', '+79215552010'];
@@ -30,7 +33,8 @@ if (host.state?.phone && wish.has('past')) {
       direction: at === 2 ? 'outgoing' : 'incoming',
     });
     const ringing = { ...past, phase: 'ringing', talk_ms: null, answered_at_ms: null };
-    host.patch({ phone: { calls: { [id]: at === 1 ? ringing : past } } });
+    const handed = { ...past, transfer: { kind: 'hand-over', to: '204', step: 'done' } };
+    host.patch({ phone: { calls: { [id]: [past, ringing, past, handed][at] } } });
     host.patch({ phone: { calls: { [id]: null } } });
   });
 }

@@ -1,4 +1,4 @@
-import type { ConnectProblem, SessionEndReason, View } from '../generated/contract';
+import type { Call, ConnectProblem, SessionEndReason, Transfer, View } from '../generated/contract';
 import { call, figures, info, me, membership, quality, signedIn, signedOut, talking, withCalls } from './demo-data';
 
 const minutes = 60_000;
@@ -25,6 +25,34 @@ function change(edit: (view: View) => void): () => View {
     edit(view);
     return view;
   };
+}
+
+function inTalk(): View {
+  return withCalls(
+    signedIn(),
+    [talking(1, 247_000)],
+    [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })],
+  );
+}
+
+function withTransfer(view: View, transfer: Partial<Transfer>): View {
+  const customer = view.phone?.calls['1'];
+  if (customer) customer.transfer = { kind: 'hand-over', to: '204', step: 'calling', ...transfer };
+  return view;
+}
+
+/** The customer waits while a colleague is called, or spoken with. */
+function handedOver(transfer: Partial<Transfer>, colleague: Partial<Call>): View {
+  const view = withTransfer(inTalk(), transfer);
+  const calls = view.phone?.calls ?? {};
+  Object.assign(calls['1'] ?? {}, { phase: 'held', hold_ms: 21_000 });
+  calls['2'] = call(2, {
+    direction: 'outgoing',
+    ...colleague,
+    remote_number: '204',
+    consults_for: 1,
+  });
+  return view;
 }
 
 /** Every state that a screenshot or page test looks at, by name. */
@@ -61,8 +89,7 @@ export const scenes: Record<string, () => View | undefined> = {
   }),
   ringing: () => withCalls(signedIn(), [call(1)], [info()]),
   'ringing-direct': () => withCalls(signedIn(), [call(1, { remote_number: '104', remote_name: 'Olga Sidorova' })]),
-  talking: () =>
-    withCalls(signedIn(), [talking(1, 247_000)], [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })]),
+  talking: inTalk,
   'two-calls': () => {
     const view = withCalls(
       signedIn(),
@@ -76,6 +103,24 @@ export const scenes: Record<string, () => View | undefined> = {
     if (view.me) view.me.next = { kind: 'break', reason: 1, chosen_at_ms: Date.now() };
     return view;
   },
+  'transfer-box': inTalk,
+  'handing-over': () => handedOver({ kind: 'hand-over', step: 'ringing' }, { phase: 'ringing-there' }),
+  'asking-first': () => handedOver({ kind: 'consult', step: 'ringing' }, { phase: 'ringing-there' }),
+  consulting: () => handedOver({ kind: 'consult', step: 'consulting' }, talking(2, 14_000, { direction: 'outgoing' })),
+  joining: () => handedOver({ kind: 'hand-over', step: 'joining' }, talking(2, 1_000, { direction: 'outgoing' })),
+  'transfer-failed': () => withTransfer(inTalk(), { kind: 'hand-over', step: 'failed', failure: 'no-answer' }),
+  'transfer-failed-long': () =>
+    withTransfer(inTalk(), { kind: 'consult', step: 'failed', failure: 'not-joined', to: '+74951234567' }),
+  conference: () =>
+    withCalls(
+      signedIn(),
+      [
+        talking(1, 247_000, { conference: true }),
+        talking(2, 90_000, { conference: true, direction: 'outgoing', remote_number: '204', remote_name: 'Warehouse' }),
+        talking(3, 400_000, { phase: 'held', hold_ms: 12_000, remote_number: '+79215552010' }),
+      ],
+      [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })],
+    ),
   dialing: () =>
     withCalls(signedIn(), [call(1, { direction: 'outgoing', phase: 'ringing-there', remote_number: '+78126001010' })]),
   'call-window': () => withCalls(signedIn(), [call(1)], [info()]),
@@ -94,11 +139,7 @@ export const scenes: Record<string, () => View | undefined> = {
       ],
     ),
   adopted: () => ({
-    ...withCalls(
-      signedIn(),
-      [talking(1, 247_000)],
-      [info({ answered_ms: ago(247_000), waiting_since_ms: ago(289_000) })],
-    ),
+    ...inTalk(),
     notices: { 1: { at_ms: ago(2_000), what: { notice: 'call-adopted' } } },
   }),
   break: change((view) => {

@@ -1,6 +1,6 @@
-import type { AudioDevice, Call, Command, View } from '../generated/contract';
+import type { AudioDevice, Command, View } from '../generated/contract';
 import { mergePatch } from '../state/merge-patch';
-import { quality } from './demo-data';
+import { callPatches } from './demo-calls';
 import type { Host, HostEvents, HttpAnswer, Moment, PhoneAnswer, Preferences, SignInForm, ViewUpdate } from './host';
 
 /** What was asked of the host, for tests. */
@@ -73,21 +73,9 @@ export class DemoHost implements Host {
     this.asked.push(['phone', command]);
     if (this.answers.phone) return this.answers.phone;
     if (command.do === 'devices') return { ok: { reply: 'devices', devices: this.#devices() } };
-    if ('call' in command) this.#change(command.call, command);
+    const calls = this.state?.phone?.calls ?? {};
+    for (const patch of callPatches(command, calls)) this.patch({ phone: { calls: patch } });
     return { ok: { reply: 'done' } };
-  }
-
-  #change(id: number, command: Command): void {
-    const changes: Partial<Record<Command['do'], Partial<Record<keyof Call, unknown>> | null>> = {
-      answer: { phase: 'talking', talk_ms: 0, answered_at_ms: Date.now(), quality },
-      reject: null,
-      'hang-up': null,
-      hold: { phase: 'held', hold_ms: 0 },
-      resume: { phase: 'talking', hold_ms: null },
-      mute: { muted: command.do === 'mute' && command.muted },
-    };
-    const change = changes[command.do];
-    if (change !== undefined) this.patch({ phone: { calls: { [id]: change } } });
   }
 
   #devices(): AudioDevice[] {

@@ -167,7 +167,7 @@ export function commandErrorText(command: Command, error: CommandError | PhoneEr
         detail,
       };
     case 'bad-argument':
-      return command.do === 'dial'
+      return 'target' in command
         ? { what, why: t`This is not a number.`, remedy: t`Use digits, +, * and #.`, detail }
         : { what, why: t`The softphone cannot use what was chosen.`, remedy: t`Choose something else.`, detail };
     case 'wrong-phase':
@@ -207,6 +207,18 @@ function failedCommand(command: Command): string {
       return t`The digits were not sent`;
     case 'dial':
       return t`The number was not dialled`;
+    case 'hand-over':
+    case 'blind-transfer':
+    case 'complete-transfer':
+      return t`The call was not handed over`;
+    case 'consult':
+      return t`The colleague was not called`;
+    case 'cancel-transfer':
+      return t`The call was not taken back`;
+    case 'conference':
+      return t`The conference was not changed`;
+    case 'leave-conference':
+      return t`The two were not left together`;
     case 'devices':
     case 'choose-devices':
       return t`The sound device was not changed`;

@@ -13,6 +13,9 @@ export interface OwnNotice {
   message: Message;
 }
 
+/** How long it may ring at a colleague before the customer is back, seconds. */
+export const RING_S = 20;
+
 /** What the operator can do. Each wish goes to its owner; what comes of it follows as state. */
 export class Actions {
   notices = $state.raw<OwnNotice[]>([]);
@@ -42,7 +45,9 @@ export class Actions {
 
   // --- calls
 
+  /** Holds the conversation that runs. */
   answer = (call: Call): Promise<unknown> => this.#phone({ do: 'answer', call: call.id });
+  endAndAnswer = (call: Call): Promise<unknown> => this.#phone({ do: 'answer', call: call.id, end_running: true });
   reject = (call: Call): Promise<unknown> => this.#phone({ do: 'reject', call: call.id, reason: 'busy' });
   hangUp = (call: Call): Promise<unknown> => this.#phone({ do: 'hang-up', call: call.id });
   hold = (call: Call): Promise<unknown> => this.#phone({ do: 'hold', call: call.id });
@@ -54,8 +59,23 @@ export class Actions {
   async dial(target: string): Promise<boolean> {
     const account = this.#desk.dialAccount;
     if (account === undefined) return false;
-    return (await this.#phone({ do: 'dial', account, target, headers: [] })) !== undefined;
+    return this.#done({ do: 'dial', account, target, headers: [] });
   }
+
+  /** To be joined at the answer. True when it is being called, as with the other two. */
+  handOver = (call: Call, target: string): Promise<boolean> =>
+    this.#done({ do: 'hand-over', call: call.id, target, headers: [], ring_s: RING_S });
+  consult = (call: Call, target: string): Promise<boolean> =>
+    this.#done({ do: 'consult', call: call.id, target, headers: [] });
+  blindTransfer = (call: Call, target: string): Promise<boolean> =>
+    this.#done({ do: 'blind-transfer', call: call.id, target });
+
+  completeTransfer = (call: Call): Promise<unknown> => this.#phone({ do: 'complete-transfer', call: call.id });
+  cancelTransfer = (call: Call): Promise<unknown> => this.#phone({ do: 'cancel-transfer', call: call.id });
+
+  /** All these, and nobody else; with one the conference is over and the others are held. */
+  conference = (calls: Call[]): Promise<unknown> => this.#phone({ do: 'conference', calls: calls.map(({ id }) => id) });
+  leaveConference = (): Promise<unknown> => this.#phone({ do: 'leave-conference' });
 
   async devices(): Promise<AudioDevice[]> {
     const reply = await this.#phone({ do: 'devices' });
@@ -110,8 +130,14 @@ export class Actions {
     this.notices = [...this.notices.filter((notice) => notice.key !== key), { key, code, message }];
   }
 
+  async #done(command: Command): Promise<boolean> {
+    return (await this.#phone(command)) !== undefined;
+  }
+
   async #phone(command: Command): Promise<Reply | undefined> {
     const key = 'call' in command ? `${command.do}-${command.call}` : command.do;
+    const meant = 'call' in command ? [command.call] : command.do === 'conference' ? command.calls : [];
+    for (const call of meant) this.#desk.failures.dismiss(call);
     try {
       const answer = await this.#host.phone(command);
       if ('ok' in answer) {

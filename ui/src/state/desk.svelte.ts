@@ -12,6 +12,7 @@ import type {
   Reason,
   SessionView,
   SoftphoneProcess,
+  Transfer,
   View,
 } from '../generated/contract';
 import type { Host, ViewUpdate } from '../host/host';
@@ -20,6 +21,7 @@ import { CallClock, ServerClock } from './clock';
 import { EndedCalls } from './ended-calls.svelte';
 import { mergePatch } from './merge-patch';
 import { Ticker } from './ticker.svelte';
+import { TransferFailures } from './transfer-failures.svelte';
 
 /** A queue the operator may work in: central's figures and the own membership. */
 export interface DeskQueue {
@@ -39,6 +41,9 @@ const order: Record<CallPhase, number> = {
   ended: 3,
 };
 
+/** Calls of a conference, without the operator. */
+const MOST_CONFERRING = 4;
+
 /** What the host says, as the screens need it. It decides nothing. */
 export class Desk {
   /** Nothing until the host has said something. */
@@ -48,6 +53,7 @@ export class Desk {
 
   readonly ticker = new Ticker();
   readonly ended = new EndedCalls();
+  readonly failures = new TransferFailures();
   readonly #callClock = new CallClock();
   readonly #serverClock = new ServerClock();
   readonly #host: Host;
@@ -83,6 +89,7 @@ export class Desk {
     const calls = Object.values(view.phone?.calls ?? {});
     this.#serverClock.anchor(view.server_offset_ms);
     this.#callClock.anchor(calls);
+    this.failures.take(calls);
     if (this.view) this.ended.compare(this.view, view);
     this.view = view;
   }
@@ -110,7 +117,30 @@ export class Desk {
   /** The call one speaks with or waits for. */
   readonly active: Call | undefined = $derived(this.calls.find((call) => order[call.phase] === 1));
 
+  /** The call one speaks with, or would if the other side had not put us on hold. */
+  readonly talkedTo: Call | undefined = $derived(this.active && isTalkedTo(this.active) ? this.active : undefined);
+
   readonly held: Call | undefined = $derived(this.calls.find((call) => call.phase === 'held'));
+
+  /** They hear each other and the operator. */
+  readonly conference: Call[] = $derived(this.calls.filter((call) => call.conference));
+
+  /** Those with a card. A colleague whom a call is handed over to when answered never speaks with the operator. */
+  readonly cards: Call[] = $derived(this.calls.filter((call) => !this.#isHandOverLeg(call)));
+
+  /** The call that the key hands over. */
+  readonly toHandOver: Call | undefined = $derived.by(() => {
+    const call = this.talkedTo ?? (this.active ? undefined : this.held);
+    return call && canBeHandedOver(call) ? call : undefined;
+  });
+
+  /** The call whose hand-over waits for a word of the operator. */
+  readonly toComplete: Call | undefined = $derived(
+    this.calls.find((call) => {
+      const transfer = underWay(call);
+      return transfer?.kind === 'consult' && transfer.step !== 'joining';
+    }),
+  );
 
   /** A status chosen now begins at the end of the call. */
   readonly inCall: boolean = $derived(this.calls.some((call) => call.phase !== 'ringing'));
@@ -137,6 +167,37 @@ export class Desk {
     return this.me?.calls[call.sip_call_id];
   }
 
+  /** The call that this one was made about. */
+  about(call: Call): Call | undefined {
+    return call.consults_for === undefined ? undefined : this.phone?.calls[call.consults_for];
+  }
+
+  /** The call to the colleague whom this one is handed to. */
+  target(call: Call): Call | undefined {
+    return this.calls.find(({ consults_for }) => consults_for === call.id);
+  }
+
+  /** Whom a call would come together with, if there is somebody. */
+  toConferWith(call: Call): Call[] | undefined {
+    const first = this.talkedTo ?? this.held;
+    const others = this.conference.length > 0 ? this.conference : first ? [first] : [];
+    const free = [...others, call].every((each) => !underWay(each) && each.consults_for === undefined);
+    const fits = others.length > 0 && others.length < MOST_CONFERRING && !others.some(({ id }) => id === call.id);
+    return free && fits && isConnected(call) ? others : undefined;
+  }
+
+  #isHandOverLeg(call: Call): boolean {
+    if (call.consults_for === undefined) return false;
+    const about = this.about(call);
+    // When the customer's call went first, this one goes too, or is a call like any other with the next message.
+    return about === undefined || about.transfer?.kind === 'hand-over';
+  }
+
+  /** A failed hand-over of this call that was not read yet; follows the ticker. */
+  failure(call: Call): Transfer | undefined {
+    return this.failures.of(call, () => this.ticker.now);
+  }
+
   reasonName(id: number | undefined): string | undefined {
     const names = this.reasons.find((reason) => reason.id === id)?.names;
     return names?.[language()] ?? names?.['en'] ?? Object.values(names ?? {})[0];
@@ -156,6 +217,24 @@ export class Desk {
   get serverNow(): number {
     return this.#serverClock.at(this.ticker.now);
   }
+}
+
+function isTalkedTo({ phase }: Call): boolean {
+  return phase === 'talking' || phase === 'held-there';
+}
+
+export function isConnected(call: Call): boolean {
+  return isTalkedTo(call) || call.phase === 'held';
+}
+
+/** The transfer of a call, until something has come of it. */
+export function underWay({ transfer }: Call): Transfer | undefined {
+  return transfer && transfer.step !== 'failed' && transfer.step !== 'done' ? transfer : undefined;
+}
+
+export function canBeHandedOver(call: Call): boolean {
+  const goes = call.transfer !== undefined && call.transfer.step !== 'failed';
+  return isConnected(call) && !goes && call.consults_for === undefined && !call.conference;
 }
 
 export const [getDesk, setDesk] = createContext<Desk>();

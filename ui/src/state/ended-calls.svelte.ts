@@ -28,10 +28,10 @@ export class EndedCalls {
     }
     const known = { ...this.#known, ...before.me?.calls, ...after.me?.calls };
     const now = after.phone?.calls ?? {};
-    const gone = Object.values(before.phone?.calls ?? {}).filter(
-      ({ id }) => !(id in now) || now[id]?.phase === 'ended',
-    );
-    const fresh = gone.filter((call) => !this.list.some((old) => old.call.sip_call_id === call.sip_call_id));
+    const running = Object.values(before.phone?.calls ?? {});
+    const gone = running.filter(({ id }) => !(id in now) || now[id]?.phase === 'ended');
+    const spoken = gone.filter((call) => !this.#isHandOverLeg(call, running)).map((call) => now[call.id] ?? call);
+    const fresh = spoken.filter((call) => !this.list.some((old) => old.call.sip_call_id === call.sip_call_id));
     const ends = endsBySipCallId(after);
     if (fresh.length > 0) {
       const entries = fresh.map((call) => {
@@ -49,10 +49,16 @@ export class EndedCalls {
       // The record may come one message after the call is gone.
       this.list = this.list.map((entry) => ({ ...entry, end: entry.end ?? ends.get(entry.call.sip_call_id) }));
     }
-    const running = Object.values(now).map((call) => call.sip_call_id);
-    this.#known = Object.fromEntries(
-      Object.entries(known).filter(([id]) => running.includes(id) || after.me?.calls[id]),
-    );
+    const alive = Object.values(now).map((call) => call.sip_call_id);
+    this.#known = Object.fromEntries(Object.entries(known).filter(([id]) => alive.includes(id) || after.me?.calls[id]));
+  }
+
+  /** Nobody spoke on it: it only rang at the colleague whom another call was handed to. */
+  #isHandOverLeg({ consults_for }: Call, running: readonly Call[]): boolean {
+    if (consults_for === undefined) return false;
+    const about =
+      running.find(({ id }) => id === consults_for) ?? this.list.find(({ call }) => call.id === consults_for)?.call;
+    return about?.transfer?.kind === 'hand-over';
   }
 }
 

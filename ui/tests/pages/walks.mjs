@@ -38,6 +38,34 @@ export const walks = {
       await page.waitForSelector('[data-do="digit-5"]', { state: 'detached' });
     },
   },
+  'F8 hands over: by Enter when answered, and F9 takes it back': {
+    scene: 'talking',
+    async steps(page) {
+      await page.keyboard.press('F8');
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('[data-part=transfer-box]', { state: 'detached' });
+      assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-do')), 'hand-over');
+      await page.keyboard.press('F8');
+      await page.keyboard.type('2-04');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('[data-part=transfer][data-step=ringing]');
+      assert.deepEqual(await last(page), [
+        'phone',
+        { do: 'hand-over', call: 1, target: '204', headers: [], ring_s: 20 },
+      ]);
+      await page.keyboard.press('F9');
+      assert.deepEqual(await last(page), ['phone', { do: 'hang-up', call: 2 }]);
+    },
+  },
+  'a double click on the colleague does not take the call back': {
+    scene: 'transfer-box',
+    async steps(page) {
+      await page.fill('[data-part=transfer-target]', '204');
+      await page.dblclick('[data-do=hand-over-when-answered]');
+      await page.waitForSelector('[data-part=transfer]');
+      assert.equal((await last(page))[1].do, 'hand-over');
+    },
+  },
   'the status menu works by keyboard': {
     scene: 'desk',
     async steps(page) {
