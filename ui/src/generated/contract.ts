@@ -181,6 +181,10 @@ transfer?: Transfer,
  */
 conference?: boolean, 
 /**
+ * What the operator should be told while talking; in the order in which it began.
+ */
+warnings?: Array<Warning>, 
+/**
  * The last measurement, at most a second old while talking.
  */
 quality?: Quality, };
@@ -205,7 +209,11 @@ sip_status: number,
 /**
  * SIP reason phrase, or our own word.
  */
-reason: string, };
+reason: string, 
+/**
+ * Cause of ITU-T Q.850, where the other side gave one (RFC 3326): 16 normal, 17 busy, 19 no answer, 34 no circuit …
+ */
+q850?: number, };
 
 /**
  * Number of a call within one run of the softphone; never used again in that run.
@@ -1058,6 +1066,14 @@ rx_loss_percent: number,
  */
 tx_loss_percent: number, 
 /**
+ * Of all packets towards us, thrown away because they came too late, per cent; part of `rx_loss_percent`.
+ */
+rx_discard_percent?: number, 
+/**
+ * Mean delay of the jitter buffer, ms.
+ */
+buffer_delay_ms?: number, 
+/**
  * Interarrival jitter towards us (RFC 3550), ms.
  */
 rx_jitter_ms: number, 
@@ -1809,6 +1825,11 @@ number: number,
  * JSON Merge Patch.
  */
 patch: unknown, };
+
+/**
+ * Something is wrong with the sound of a call.
+ */
+export type Warning = "microphone-silent" | "muted-speaking" | "clipping" | "far-silent" | "nothing-arrives" | "loss-here" | "loss-there" | "unknown";
 
 /**
  * When a wished status begins.

@@ -90,6 +90,18 @@ export const scenes: Record<string, () => View | undefined> = {
   ringing: () => withCalls(signedIn(), [call(1)], [info()]),
   'ringing-direct': () => withCalls(signedIn(), [call(1, { remote_number: '104', remote_name: 'Olga Sidorova' })]),
   talking: inTalk,
+  'sound-warnings': () =>
+    withCalls(
+      signedIn(),
+      [
+        talking(1, 151_000, {
+          muted: true,
+          warnings: ['muted-speaking', 'loss-here'],
+          quality: { ...quality, mos: 2.9 },
+        }),
+      ],
+      [info()],
+    ),
   'two-calls': () => {
     const view = withCalls(
       signedIn(),

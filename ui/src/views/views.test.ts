@@ -109,6 +109,18 @@ describe('the desk', () => {
     expect(part('[data-do=hangup]').textContent).not.toContain('F9');
   });
 
+  it('says what is wrong with the sound while it is', async () => {
+    const host = await show(withCalls(signedIn(), [talking(1, 5_000, { muted: true, warnings: ['muted-speaking'] })]));
+    expect(part('[data-part=sound-muted-speaking]').textContent).toContain('You are muted, but speaking');
+    host.patch({ phone: { calls: { 1: { muted: false, warnings: ['loss-here', 'unknown'] } } } });
+    await settle();
+    expect(part('[data-part=sound-muted-speaking]')).toBeNull();
+    expect(part('[data-part=sound-loss-here]').textContent).toContain('on the way to you');
+    host.patch({ phone: { calls: { 1: { warnings: null } } } });
+    await settle();
+    expect(document.querySelector('[data-part^=sound-]')).toBeNull();
+  });
+
   it('rings on SIP alone; what central knows fills in when it comes', async () => {
     const host = await show(withCalls(signedIn(), [call(1)]));
     expect(part('[data-part=queue-name]')).toBeNull();
