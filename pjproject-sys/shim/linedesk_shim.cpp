@@ -221,6 +221,10 @@ public:
     std::set<std::string> servers;
     std::atomic<int32_t> strangers{0};
     std::atomic<int64_t> stranger_told{0};
+    // Where the microphone goes whatever the calls hear of it: the bridge measures only what somebody listens to, and who
+    // speaks while muted is to be told.
+    pj_pool_t *meter_pool = nullptr;
+    pjsua_conf_port_id meter = PJSUA_INVALID_ID;
     // Calls to be freed once that harms nobody; used by the owning thread alone.
     std::vector<std::unique_ptr<PhoneCall>> ended;
 
@@ -598,6 +602,11 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
             if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
             ep.libStart();
             pjsua_set_no_snd_dev();
+            phone->meter_pool = pjsua_pool_create("meter", 512, 512);
+            pjmedia_port *nowhere = nullptr;
+            const unsigned rate = c.medConfig.clockRate, frame = rate * c.medConfig.audioFramePtime / 1000;
+            if (pjmedia_null_port_create(phone->meter_pool, rate, 1, frame, 16, &nowhere) == PJ_SUCCESS)
+                pjsua_conf_add_port(phone->meter_pool, nowhere, &phone->meter);
         } catch (...) {
             try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
             at_the_door = nullptr;
@@ -625,6 +634,7 @@ void ld_destroy(ld_phone *phone) {
         calls.clear();
         p->ended.clear();
     });
+    quietly([&] { if (p->meter != PJSUA_INVALID_ID) pjsua_conf_remove_port(p->meter); });
     quietly([&] {
         for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });
     });
@@ -812,6 +822,8 @@ bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *
             return false;
         }
         if (!ok(pjsua_conf_connect(port, 0), error)) return false;
+        // Without it a warning is missing, and the call goes on.
+        if (const pjsua_conf_port_id meter = self(phone).meter; meter != PJSUA_INVALID_ID) pjsua_conf_connect(0, meter);
         pj_status_t status = microphone ? pjsua_conf_connect(0, port) : pjsua_conf_disconnect(0, port);
         // Disconnecting what was not connected is what was wished for.
         return microphone ? ok(status, error) : true;
