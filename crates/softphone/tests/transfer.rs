@@ -1,6 +1,7 @@
 //! Handing calls to somebody, and conferences, against a real Asterisk: Anna (1001) has a customer (1003) on the line and
 //! knows Boris (1002). `cargo xtask test --only softphone`.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
 
