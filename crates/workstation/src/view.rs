@@ -6,7 +6,7 @@
 
 use central_api::{Me, Problem, Reason, SessionEndReason, SignedInElsewhere};
 use serde::{Deserialize, Serialize};
-use softphone_api::{Call, CallRecord, Registration, SoundState};
+use softphone_api::{Call, CallPhase, CallRecord, Registration, SoundState};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
@@ -134,7 +134,7 @@ pub struct PhoneView {
     /// By account (central's phone id).
     #[ts(type = "Record<string, Registration>")]
     pub registrations: BTreeMap<String, Registration>,
-    /// By call number.
+    /// By call number. A call that is over is there once more, as it ended, and gone with the next step.
     #[ts(type = "Record<string, Call>")]
     pub calls: BTreeMap<u64, Call>,
     /// Sound.
@@ -273,6 +273,14 @@ impl View {
 
     /// The calls that are not over.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.phone.iter().flat_map(|phone| phone.calls.values())
+        self.phone.iter().flat_map(|phone| phone.calls.values()).filter(|call| call.phase != CallPhase::Ended)
+    }
+
+    /// Calls that were shown as they ended go; whether there were any.
+    pub(crate) fn forget_ended_calls(&mut self) -> bool {
+        let Some(phone) = &mut self.phone else { return false };
+        let before = phone.calls.len();
+        phone.calls.retain(|_, call| call.phase != CallPhase::Ended);
+        phone.calls.len() != before
     }
 }

@@ -5,6 +5,7 @@
 mod break_downs;
 mod call_window;
 mod closing;
+mod handing_over;
 mod line;
 mod next_status;
 mod pbx_changes;

@@ -959,7 +959,7 @@ export type PhoneView = {
  */
 registrations: Record<string, Registration>, 
 /**
- * By call number.
+ * By call number. A call that is over is there once more, as it ended, and gone with the next step.
  */
 calls: Record<string, Call>, 
 /**

@@ -64,6 +64,8 @@ pub(crate) struct CallState {
     ring_until: Option<Instant>,
     /// When somebody should have said what became of our REFER.
     join_until: Option<Instant>,
+    /// When we end it, if the PBX does not.
+    end_at: Option<Instant>,
     conference: bool,
     watch: Watch,
     warnings: Vec<Warning>,
@@ -111,6 +113,7 @@ impl CallState {
             transfer: None,
             ring_until: None,
             join_until: None,
+            end_at: None,
             conference: false,
             watch: Watch::default(),
             warnings: Vec::new(),
@@ -167,16 +170,8 @@ impl CallState {
     }
 
     pub(crate) fn deadline(&self, _media_timeout: Option<Duration>) -> Option<Instant> {
-        let times = [
-            self.hold_at,
-            self.digit_at,
-            self.measure_at,
-            self.probe_until,
-            self.ring_until,
-            self.join_until,
-            self.level_at,
-        ];
-        times.into_iter().flatten().min()
+        let own = [self.hold_at, self.digit_at, self.measure_at, self.probe_until, self.level_at];
+        own.into_iter().chain([self.end_at, self.ring_until, self.join_until]).flatten().min()
     }
 }
 

@@ -138,6 +138,7 @@ impl Desk {
                 event = inbox.recv() => event,
                 () = async { match due { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
                     self.publisher.step(&self.view);
+                    self.forget_shown();
                     continue;
                 }
             };
@@ -154,6 +155,14 @@ impl Desk {
                 Some(Event::Of(..)) => {}
                 Some(Event::Phone(event)) => self.phone_event(event),
             }
+            self.publisher.changed(&self.view);
+            self.forget_shown();
+        }
+    }
+
+    /// What was to be seen once has been, when nothing waits for the next step.
+    fn forget_shown(&mut self) {
+        if self.publisher.due.is_none() && self.view.forget_ended_calls() {
             self.publisher.changed(&self.view);
         }
     }

@@ -48,7 +48,8 @@ impl Desk {
             PhoneChange::AccountRemoved { account } => drop(phone.registrations.remove(&account.0)),
             PhoneChange::Call { call } => drop(phone.calls.insert(call.id.0, *call)),
             PhoneChange::CallEnded { record } => {
-                phone.calls.remove(&record.call.id.0);
+                // Seen once as it ended: what became of it at the last may have come in the same moment.
+                phone.calls.insert(record.call.id.0, record.call.clone());
                 if is_worth_saying(&record) {
                     self.view.add_notice(NoticeKind::CallEnded { record });
                 }

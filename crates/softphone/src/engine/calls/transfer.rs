@@ -16,6 +16,8 @@ use crate::target;
 const JOIN: Duration = Duration::from_secs(10);
 /// Nobody lets a customer wait longer for one colleague.
 const LONGEST_RING_S: u16 = 120;
+/// A PBX that has joined two calls ends ours by itself. Sooner than this we do not: it may still be joining them.
+const PBX_ENDS: Duration = Duration::from_secs(2);
 /// How long it rings at a colleague for whom the operator does not want to wait any more.
 const RING: Duration = Duration::from_secs(20);
 
@@ -209,10 +211,19 @@ impl Loop {
 
     fn handed_over(&mut self, id: CallId) {
         self.step_to(id, TransferStep::Done);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.join_until = None;
+        }
         let target = self.target_of(id).ok();
         for call in [Some(id), target].into_iter().flatten() {
-            // A PBX mostly ends both itself; then there is nothing to end.
-            let _ = self.finish(call, EndedBy::Us, 0);
+            self.pbx_ends(call);
+        }
+    }
+
+    fn pbx_ends(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.ended_by.get_or_insert(EndedBy::Us);
+            call.end_at.get_or_insert_with(|| Instant::now() + PBX_ENDS);
         }
     }
 
@@ -285,16 +296,16 @@ impl Loop {
         else {
             return;
         };
-        let ends = transfer.is_some_and(|transfer| {
-            transfer.kind == TransferKind::HandOver
-                || matches!(transfer.step, TransferStep::Joining | TransferStep::Done)
-        });
-        if ends {
-            let _ = self.finish(target, EndedBy::Us, 0);
-        } else if let Some(call) = self.calls.get_mut(&target) {
-            // The customer hung up first: the operator goes on speaking with the colleague.
-            call.consults_for = None;
-            self.emit_call(target);
+        match transfer.map(|transfer| (transfer.step, transfer.kind)) {
+            Some((TransferStep::Joining | TransferStep::Done, _)) => self.pbx_ends(target),
+            Some((_, TransferKind::HandOver)) => drop(self.finish(target, EndedBy::Us, 0)),
+            _ => {
+                // The customer hung up first: the operator goes on speaking with the colleague.
+                if let Some(call) = self.calls.get_mut(&target) {
+                    call.consults_for = None;
+                    self.emit_call(target);
+                }
+            }
         }
     }
 
@@ -302,7 +313,10 @@ impl Loop {
     pub(super) fn transfer_due(&mut self, id: CallId, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if is_due(call.ring_until) {
+        if is_due(call.end_at) {
+            call.end_at = None;
+            let _ = self.finish(id, EndedBy::Us, 0);
+        } else if is_due(call.ring_until) {
             call.ring_until = None;
             if let Some(waiting) = call.consults_for {
                 self.give_up(waiting, id, TransferFailure::NoAnswer);
