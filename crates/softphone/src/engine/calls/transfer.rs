@@ -137,8 +137,12 @@ impl Loop {
 
     fn target_of(&self, id: CallId) -> Result<CallId, softphone_api::CommandError> {
         self.call(id)?;
-        let target = self.calls.values().find(|call| call.consults_for == Some(id)).map(|call| call.id);
-        target.ok_or_else(|| refuse(CommandErrorCode::WrongPhase, format!("nobody is consulted about call {}", id.0)))
+        let nobody = || refuse(CommandErrorCode::WrongPhase, format!("nobody is consulted about call {}", id.0));
+        self.consulted_about(id).ok_or_else(nobody)
+    }
+
+    fn consulted_about(&self, id: CallId) -> Option<CallId> {
+        self.calls.values().find(|call| call.consults_for == Some(id)).map(|call| call.id)
     }
 
     fn step(&mut self, id: CallId, transfer: Transfer) {
@@ -214,8 +218,7 @@ impl Loop {
         if let Some(call) = self.calls.get_mut(&id) {
             call.join_until = None;
         }
-        let target = self.target_of(id).ok();
-        for call in [Some(id), target].into_iter().flatten() {
+        for call in [Some(id), self.consulted_about(id)].into_iter().flatten() {
             self.pbx_ends(call);
         }
     }
@@ -241,9 +244,9 @@ impl Loop {
             }
             200..=299 if over => self.handed_over(id),
             300.. if over && blind => self.transfer_failed(id, failure_of(code), Some(code)),
-            300.. if over => match self.target_of(id) {
-                Ok(target) => self.give_up(id, target, TransferFailure::NotJoined),
-                Err(_) => self.transfer_failed(id, TransferFailure::NotJoined, Some(code)),
+            300.. if over => match self.consulted_about(id) {
+                Some(target) => self.give_up(id, target, TransferFailure::NotJoined),
+                None => self.transfer_failed(id, TransferFailure::NotJoined, Some(code)),
             },
             _ => {}
         }
@@ -292,10 +295,7 @@ impl Loop {
 
     /// The call that was to be handed over is over: what becomes of the call to its target?
     pub(super) fn waiting_over(&mut self, id: CallId, transfer: Option<&Transfer>) {
-        let Ok(target) = self.calls.values().find(|call| call.consults_for == Some(id)).map(|call| call.id).ok_or(())
-        else {
-            return;
-        };
+        let Some(target) = self.consulted_about(id) else { return };
         match transfer.map(|transfer| (transfer.step, transfer.kind)) {
             Some((TransferStep::Joining | TransferStep::Done, _)) => self.pbx_ends(target),
             Some((_, TransferKind::HandOver)) => drop(self.finish(target, EndedBy::Us, 0)),
@@ -323,9 +323,9 @@ impl Loop {
             }
         } else if is_due(call.join_until) {
             call.join_until = None;
-            match self.target_of(id) {
-                Ok(target) => self.give_up(id, target, TransferFailure::NotJoined),
-                Err(_) => self.transfer_failed(id, TransferFailure::NotJoined, None),
+            match self.consulted_about(id) {
+                Some(target) => self.give_up(id, target, TransferFailure::NotJoined),
+                None => self.transfer_failed(id, TransferFailure::NotJoined, None),
             }
         }
     }
