@@ -11,6 +11,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+const SHIM: [&str; 4] = ["shim/life.cpp", "shim/accounts.cpp", "shim/calls.cpp", "shim/sound.cpp"];
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,7 +145,7 @@ impl PkgConfig {
 
 fn compile_shim(prefix: &Path, pc: &PkgConfig) {
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").file("shim/linedesk_shim.cpp").include("shim");
+    build.cpp(true).std("c++17").files(SHIM).include("shim");
     // As system headers: their warnings are not ours.
     if cfg!(target_env = "msvc") {
         build.include(prefix.join("include"));

@@ -28,7 +28,7 @@ pub const RULES: &[Rule] = &[
         name: "no source file over 600 lines without a written reason",
         why: "a file is a room: one idea, readable in one sitting",
         check: |tree| {
-            tree.with_ending(&[".rs", ".ts", ".svelte", ".cpp", ".h", ".css", ".sh"])
+            tree.with_ending(&[".rs", ".ts", ".svelte", ".cpp", ".hpp", ".h", ".css", ".sh"])
                 .filter(|file| !file.path.contains("/generated/"))
                 .filter(|file| file.text.lines().count() > LONGEST && !file.text.contains(LONG_ON_PURPOSE))
                 .map(|file| format!("{}: {} lines", file.path, file.text.lines().count()))
@@ -65,7 +65,8 @@ pub const RULES: &[Rule] = &[
                 concat!("<<<<", "<<< "),
                 concat!(">>>>", ">>> "),
             ];
-            let files = tree.with_ending(&[".rs", ".ts", ".svelte", ".cpp", ".h", ".sh", ".md", ".toml", ".sql"]);
+            let files =
+                tree.with_ending(&[".rs", ".ts", ".svelte", ".cpp", ".hpp", ".h", ".sh", ".md", ".toml", ".sql"]);
             lines(files, |line| marks.iter().any(|mark| line.contains(mark)))
         },
     },

@@ -1,0 +1,185 @@
+// Accounts: their registration, the transports they share, and what TLS complains about.
+#include "phone.hpp"
+
+#include <fstream>
+#include <sstream>
+
+using namespace linedesk;
+
+namespace {
+
+// Our own Contact out of a 200 to REGISTER, "" when it is not in it. The registrar may have replaced our address by the
+// one it saw (rewrite_contact), which the Via tells as received and rport.
+std::string own_contact(pjsip_rx_data *rdata) {
+    pjsip_transaction *tsx = pjsip_rdata_get_tsx(rdata);
+    if (!tsx || !tsx->last_tx) return "";
+    auto *mine = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(tsx->last_tx->msg, PJSIP_H_CONTACT, nullptr));
+    if (!mine || mine->star || !mine->uri) return "";
+    const auto *me = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(mine->uri));
+    std::string seen_host;
+    int seen_port = 0;
+    if (pjsip_via_hdr *via = rdata->msg_info.via) {
+        seen_host = of(via->recvd_param.slen ? via->recvd_param : via->sent_by.host);
+        seen_port = via->rport_param > 0 ? via->rport_param : via->sent_by.port;
+    }
+    auto *hdr = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_CONTACT, nullptr));
+    while (hdr) {
+        if (!hdr->star && hdr->uri && (PJSIP_URI_SCHEME_IS_SIP(hdr->uri) || PJSIP_URI_SCHEME_IS_SIPS(hdr->uri))) {
+            const auto *it = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(hdr->uri));
+            bool same_user = pj_strcmp(&it->user, &me->user) == 0;
+            bool same_place = pj_stricmp(&it->host, &me->host) == 0 && it->port == me->port;
+            bool seen_place = of(it->host) == seen_host && it->port == seen_port;
+            if (same_user && (same_place || seen_place)) {
+                char text[PJSIP_MAX_URL_SIZE];
+                int n = pjsip_uri_print(PJSIP_URI_IN_CONTACT_HDR, it, text, sizeof text - 1);
+                return n > 0 ? std::string(text, static_cast<size_t>(n)) : of(it->host);
+            }
+        }
+        if (hdr->next == static_cast<void *>(&rdata->msg_info.msg->hdr)) break;
+        hdr = static_cast<pjsip_contact_hdr *>(pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_CONTACT, hdr->next));
+    }
+    return "";
+}
+
+std::string read_file(const std::string &path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+}
+
+} // namespace
+
+namespace linedesk {
+
+void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
+    quietly([&] {
+        if (prm.type.find("TLS") == std::string::npos || prm.state != PJSIP_TP_STATE_DISCONNECTED) return;
+        std::string text;
+        if (prm.tlsInfo.verifyStatus != 0) {
+            for (const auto &m : prm.tlsInfo.verifyMsgs) text += (text.empty() ? "" : ", ") + m;
+            if (!prm.tlsInfo.remoteCertInfo.isEmpty()) {
+                text += " (certificate is for ";
+                bool first = true;
+                for (const auto &n : prm.tlsInfo.remoteCertInfo.subjectAltName) {
+                    text += (first ? "" : ", ") + n.name;
+                    first = false;
+                }
+                if (first) text += prm.tlsInfo.remoteCertInfo.subjectCn;
+                text += ")";
+            }
+        } else if (prm.lastError != PJ_SUCCESS) {
+            text = describe(prm.lastError);
+        }
+        if (text.empty()) return;
+        std::lock_guard<std::mutex> lock(phone_.mutex);
+        phone_.tls_problem = text;
+    });
+}
+
+void PhoneAccount::onRegState(OnRegStateParam &prm) {
+    quietly([&] {
+        std::string contact, tls;
+        if (prm.code / 100 == 2 && prm.rdata.pjRxData) contact = own_contact(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
+        if (prm.code / 100 != 2) tls = phone_.take_tls_problem();
+        std::string reason = prm.reason;
+        if (prm.status != PJ_SUCCESS && !prm.rdata.pjRxData) reason = describe(prm.status);
+        ld_event e{};
+        e.kind = LD_EVENT_REGISTRATION;
+        e.account = getId();
+        e.code = prm.code;
+        e.expires_s = prm.expiration;
+        e.text = reason.c_str();
+        e.text2 = contact.c_str();
+        e.text3 = tls.c_str();
+        phone_.post(e);
+    });
+}
+
+TransportId Phone::transport(int32_t kind, const std::string &extra_ca) {
+    std::string key = std::to_string(kind) + ":" + (kind == LD_TLS ? extra_ca : "");
+    auto it = transports.find(key);
+    if (it != transports.end()) return it->second;
+    TransportConfig t;
+    // A fixed port is for UDP and TCP; TLS listeners of several accounts could not share it.
+    t.port = kind == LD_TLS ? 0 : config.sip_port;
+    pjsip_transport_type_e type = PJSIP_TRANSPORT_UDP;
+    if (kind == LD_TCP) type = PJSIP_TRANSPORT_TCP;
+    if (kind == LD_TLS) {
+        type = PJSIP_TRANSPORT_TLS;
+        t.tlsConfig.verifyServer = true;
+        t.tlsConfig.proto = PJ_SSL_SOCK_PROTO_TLS1_2 | PJ_SSL_SOCK_PROTO_TLS1_3;
+        if (extra_ca.empty()) t.tlsConfig.CaListFile = ca_file;
+        else t.tlsConfig.CaBuf = (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
+    }
+    TransportId id = endpoint.transportCreate(type, t);
+    transports[key] = id;
+    return id;
+}
+
+} // namespace linedesk
+
+extern "C" {
+
+bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error *error) {
+    return guarded(error, [&] {
+        Phone &p = self(phone);
+        AccountConfig c;
+        c.idUri = a->id;
+        c.regConfig.registrarUri = a->registrar;
+        c.regConfig.registerOnAdd = false;
+        c.regConfig.timeoutSec = a->expires_s;
+        // Trying again is ours: with jitter, back-off and a state that says when.
+        c.regConfig.retryIntervalSec = 0;
+        c.regConfig.firstRetryIntervalSec = 0;
+        c.regConfig.delayBeforeRefreshSec = a->expires_s > 20 ? 8 : 3;
+        c.regConfig.unregWaitMsec = 1000;
+        c.sipConfig.authCreds.push_back(AuthCredInfo("digest", "*", a->auth_user, 0, a->password));
+        if (a->route && *a->route) c.sipConfig.proxies.push_back(a->route);
+        c.sipConfig.transportId = p.transport(a->transport, a->ca_file ? a->ca_file : "");
+        c.callConfig.timerUse = PJSUA_SIP_TIMER_OPTIONAL;
+        c.mediaConfig.transportConfig.port = p.rtp_first;
+        c.mediaConfig.transportConfig.portRange = static_cast<unsigned>(p.rtp_last - p.rtp_first);
+        c.mediaConfig.srtpUse = a->srtp == LD_SRTP_OFF ? PJMEDIA_SRTP_DISABLED : PJMEDIA_SRTP_MANDATORY;
+        c.mediaConfig.srtpSecureSignaling = a->srtp == LD_SRTP_SDES ? 1 : 0;
+        if (a->srtp == LD_SRTP_SDES) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_SDES};
+        if (a->srtp == LD_SRTP_DTLS) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_DTLS_SRTP};
+        auto account = std::make_unique<PhoneAccount>(p);
+        account->create(c);
+        *id = account->getId();
+        std::lock_guard<std::mutex> lock(p.mutex);
+        p.accounts[*id] = std::move(account);
+        return true;
+    });
+}
+
+bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error) {
+    return guarded(error, [&] {
+        PhoneAccount *a = self(phone).account(id, error);
+        if (!a) return false;
+        a->setRegistration(on);
+        return true;
+    });
+}
+
+bool ld_account_remove(ld_phone *phone, int32_t id, ld_error *error) {
+    return guarded(error, [&] {
+        Phone &p = self(phone);
+        std::unique_ptr<PhoneAccount> gone;
+        {
+            std::lock_guard<std::mutex> lock(p.mutex);
+            auto it = p.accounts.find(id);
+            if (it == p.accounts.end()) {
+                fail(error, PJ_ENOTFOUND, "no such account");
+                return false;
+            }
+            gone = std::move(it->second);
+            p.accounts.erase(it);
+        }
+        // ~Account → pjsua_acc_del, which unregisters.
+        gone.reset();
+        return true;
+    });
+}
+
+} // extern "C"

@@ -1,0 +1,167 @@
+// The life of the phone: pjlib's start and end, its log, its codecs and ports, and the door that strangers knock at.
+#include "phone.hpp"
+
+using namespace linedesk;
+
+namespace {
+
+// A phone is called by its servers; whoever else knocks is a scanner, and gets no answer that tells of a phone. The module
+// stands before all others: it sees what comes in first and what goes out last, when the address is known.
+std::atomic<Phone *> at_the_door{nullptr};
+constexpr size_t MOST_SERVERS = 256;
+
+pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
+    Phone *phone = at_the_door.load();
+    bool stranger = false;
+    quietly([&] {
+        if (!phone) return;
+        {
+            std::lock_guard<std::mutex> lock(phone->mutex);
+            stranger = phone->servers.count(rdata->pkt_info.src_name) == 0;
+        }
+        if (!stranger) return;
+        int32_t count = ++phone->strangers;
+        pj_time_val now;
+        pj_gettickcount(&now);
+        int64_t told = phone->stranger_told.load();
+        if ((told != 0 && now.sec - told < 10) || !phone->stranger_told.compare_exchange_strong(told, now.sec + 1)) return;
+        ld_event e{};
+        e.kind = LD_EVENT_STRANGER;
+        e.code = count;
+        e.text = rdata->pkt_info.src_name;
+        phone->post(e);
+    });
+    return stranger ? PJ_TRUE : PJ_FALSE;
+}
+
+pj_status_t remember_server(pjsip_tx_data *tdata) {
+    Phone *phone = at_the_door.load();
+    quietly([&] {
+        if (!phone) return;
+        std::lock_guard<std::mutex> lock(phone->mutex);
+        if (phone->servers.size() < MOST_SERVERS) phone->servers.insert(tdata->tp_info.dst_name);
+    });
+    return PJ_SUCCESS;
+}
+
+pjsip_module the_door = {
+    nullptr, nullptr, {const_cast<char *>("mod-linedesk-door"), 17}, -1, PJSIP_MOD_PRIORITY_TRANSPORT_LAYER - 1,
+    nullptr, nullptr, nullptr, nullptr, &turn_away_strangers, nullptr, &remember_server, nullptr, nullptr,
+};
+
+} // namespace
+
+namespace linedesk {
+
+void PhoneLog::write(const LogEntry &entry) {
+    if (phone_.config.on_log)
+        phone_.config.on_log(phone_.config.context, entry.level, entry.msg.data(), static_cast<uint32_t>(entry.msg.size()));
+}
+
+} // namespace linedesk
+
+extern "C" {
+
+const char *ld_version(void) { return pj_get_version(); }
+
+ld_phone *ld_create(const ld_config *config, ld_error *error) {
+    Phone *made = nullptr;
+    bool done = guarded(error, [&] {
+        auto phone = std::make_unique<Phone>(*config);
+        // Until libInit has our writer, pjlib would print to stdout, which may carry the protocol.
+        pj_log_set_level(0);
+        Endpoint &ep = phone->endpoint;
+        ep.libCreate();
+        EpConfig c;
+        c.uaConfig.threadCnt = 1;
+        c.uaConfig.maxCalls = config->max_calls + 4;
+        c.uaConfig.userAgent = phone->user_agent;
+        c.uaConfig.mwiUnsolicitedEnabled = false;
+        c.logConfig.level = static_cast<unsigned>(config->log_level);
+        c.logConfig.consoleLevel = static_cast<unsigned>(config->log_level);
+        c.logConfig.msgLogging = config->sip_trace ? 1 : 0;
+        c.logConfig.decor = PJ_LOG_HAS_SENDER;
+        c.logConfig.writer = new PhoneLog(*phone); // pjsua2 deletes it with the endpoint
+        c.medConfig.clockRate = 48000;
+        c.medConfig.channelCount = 1;
+        c.medConfig.audioFramePtime = 20;
+        c.medConfig.quality = 6;
+        c.medConfig.noVad = true;
+        c.medConfig.ecTailLen = 0;
+        c.medConfig.threadCnt = 1;
+        c.medConfig.confThreads = 0;
+        c.medConfig.maxMediaPorts = 64;
+        // Opening and closing the device is ours: ld_sound_open, ld_sound_close.
+        c.medConfig.sndAutoCloseTime = -1;
+        try {
+            ep.libInit(c);
+            at_the_door = phone.get();
+            pj_status_t status = pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &the_door);
+            if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
+            ep.libStart();
+            pjsua_set_no_snd_dev();
+            phone->meter_pool = pjsua_pool_create("meter", 512, 512);
+            pjmedia_port *nowhere = nullptr;
+            const unsigned rate = c.medConfig.clockRate, frame = rate * c.medConfig.audioFramePtime / 1000;
+            if (pjmedia_null_port_create(phone->meter_pool, rate, 1, frame, 16, &nowhere) == PJ_SUCCESS)
+                pjsua_conf_add_port(phone->meter_pool, nowhere, &phone->meter);
+        } catch (...) {
+            try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
+            at_the_door = nullptr;
+            throw;
+        }
+        phone->rtp_first = config->rtp_first;
+        phone->rtp_last = config->rtp_last;
+        made = phone.release();
+        return true;
+    });
+    return done ? reinterpret_cast<ld_phone *>(made) : nullptr;
+}
+
+void ld_destroy(ld_phone *phone) {
+    if (!phone) return;
+    Phone *p = reinterpret_cast<Phone *>(phone);
+    quietly([&] { p->endpoint.hangupAllCalls(); });
+    // Objects first: their destructors still need the library. pjsua_acc_del unregisters; libDestroy waits for the answers.
+    quietly([&] {
+        std::map<uint64_t, std::unique_ptr<PhoneCall>> calls;
+        {
+            std::lock_guard<std::mutex> lock(p->mutex);
+            calls.swap(p->calls);
+        }
+        calls.clear();
+        p->ended.clear();
+    });
+    quietly([&] { if (p->meter != PJSUA_INVALID_ID) pjsua_conf_remove_port(p->meter); });
+    quietly([&] {
+        for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });
+    });
+    // The writer goes with the library; what is logged after that would end on stdout. Whoever calls has waited for the
+    // registrars' answers, so libDestroy need not sleep its second for them (NO_RX_MSG).
+    pj_log_set_level(0);
+    quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
+    at_the_door = nullptr;
+    quietly([&] { p->accounts.clear(); });
+    quietly([&] { delete p; });
+}
+
+void ld_refuse_calls(ld_phone *phone, int32_t code) { self(phone).refuse = code; }
+
+void ld_rtp_ports(ld_phone *phone, uint16_t first, uint16_t last) {
+    self(phone).rtp_first = first;
+    self(phone).rtp_last = last;
+}
+
+bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error *error) {
+    return guarded(error, [&] {
+        Endpoint &ep = self(phone).endpoint;
+        ep.codecSetPriority("", 0); // "" matches every codec
+        for (uint32_t i = 0; i < count; i++) {
+            // A codec that this build does not have is left out rather than refused: the others still make calls.
+            quietly([&] { ep.codecSetPriority(ids[i], static_cast<pj_uint8_t>(250 - i)); });
+        }
+        return true;
+    });
+}
+
+} // extern "C"
