@@ -1,0 +1,166 @@
+//! What pjlib tells: its callbacks come on its own threads, are copied, translated and posted.
+#![expect(unsafe_code, reason = "the border to pjsua2's C shim; each block says why it is sound")]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use pjproject_sys as sys;
+use softphone_api::CallId;
+
+use super::super::Event;
+use super::{Context, NativeAccount};
+
+/// State of an INVITE session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invite {
+    Calling,
+    Incoming,
+    Early,
+    Connecting,
+    Confirmed,
+    Disconnected,
+}
+
+/// State of a call's sound stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    None,
+    Active,
+    HeldByUs,
+    HeldThere,
+    Broken,
+}
+
+/// What pjlib told.
+#[derive(Debug)]
+pub(crate) enum PhoneEvent {
+    Registration {
+        account: NativeAccount,
+        code: u16,
+        reason: String,
+        contact: Option<String>,
+        tls: String,
+        expires_s: u32,
+    },
+    Incoming {
+        account: NativeAccount,
+        call: CallId,
+        sip_call_id: String,
+        number: String,
+        name: String,
+    },
+    State {
+        call: CallId,
+        invite: Invite,
+        code: u16,
+        reason: String,
+        /// The Reason header.
+        why: String,
+    },
+    Media {
+        call: CallId,
+        stream: Stream,
+    },
+    Probe {
+        call: CallId,
+        code: u16,
+    },
+    /// Requests from others than our servers were dropped, so many in all.
+    Stranger {
+        count: u32,
+        address: String,
+    },
+    /// How our REFER fares; `over`: nothing comes after it.
+    Transfer {
+        call: CallId,
+        code: u16,
+        over: bool,
+    },
+    Refused {
+        code: u16,
+    },
+}
+
+/// SAFETY: for the caller: `text` must be NULL or a NUL-terminated string that lives until the return.
+unsafe fn owned(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: by the contract of this function.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+pub(super) extern "C" fn on_event(context: *mut c_void, event: *const sys::ld_event) {
+    // A panic must not cross into C++; a lost event is counted and logged by the engine.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the shim hands back the context given to ld_create, alive until ld_destroy returned (see `Phone`), and
+        // an event that lives until this callback returns. The context is only read; its parts are Sync.
+        let (context, e) = unsafe { (&*context.cast::<Context>(), &*event) };
+        // SAFETY: the shim's events carry NUL-terminated strings until the return.
+        let (first, second, third) = unsafe { (owned(e.text), owned(e.text2), owned(e.text3)) };
+        let Some(event) = translate(e, first, second, third) else { return };
+        if context.events.try_send(Event::Phone(event)).is_err() {
+            context.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }));
+}
+
+fn translate(e: &sys::ld_event, first: String, second: String, third: String) -> Option<PhoneEvent> {
+    let code = u16::try_from(e.code).unwrap_or(0);
+    let (call, account) = (CallId(e.call), NativeAccount(e.account));
+    Some(match e.kind.cast_unsigned() {
+        sys::LD_EVENT_REGISTRATION => PhoneEvent::Registration {
+            account,
+            code,
+            reason: first,
+            contact: Some(second).filter(|c| !c.is_empty()),
+            tls: third,
+            expires_s: if e.expires_s == u32::MAX { 0 } else { e.expires_s },
+        },
+        sys::LD_EVENT_INCOMING => {
+            PhoneEvent::Incoming { account, call, sip_call_id: first, number: second, name: third }
+        }
+        sys::LD_EVENT_CALL_STATE => PhoneEvent::State {
+            call,
+            invite: match e.state.cast_unsigned() {
+                sys::LD_CALL_CALLING => Invite::Calling,
+                sys::LD_CALL_INCOMING => Invite::Incoming,
+                sys::LD_CALL_EARLY => Invite::Early,
+                sys::LD_CALL_CONNECTING => Invite::Connecting,
+                sys::LD_CALL_CONFIRMED => Invite::Confirmed,
+                sys::LD_CALL_DISCONNECTED => Invite::Disconnected,
+                _ => return None,
+            },
+            code,
+            reason: first,
+            why: second,
+        },
+        sys::LD_EVENT_CALL_MEDIA => PhoneEvent::Media {
+            call,
+            stream: match e.state.cast_unsigned() {
+                sys::LD_MEDIA_ACTIVE => Stream::Active,
+                sys::LD_MEDIA_LOCAL_HOLD => Stream::HeldByUs,
+                sys::LD_MEDIA_REMOTE_HOLD => Stream::HeldThere,
+                sys::LD_MEDIA_ERROR => Stream::Broken,
+                _ => Stream::None,
+            },
+        },
+        sys::LD_EVENT_PROBE => PhoneEvent::Probe { call, code },
+        sys::LD_EVENT_STRANGER => PhoneEvent::Stranger { count: e.code.unsigned_abs(), address: first },
+        sys::LD_EVENT_TRANSFER => PhoneEvent::Transfer { call, code, over: e.state != 0 },
+        sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
+        _ => return None,
+    })
+}
+
+pub(super) extern "C" fn on_log(_context: *mut c_void, level: i32, text: *const c_char, length: u32) {
+    let _ = catch_unwind(|| {
+        if text.is_null() {
+            return;
+        }
+        // SAFETY: the shim gives a pointer and the number of bytes behind it, alive until the return.
+        let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length as usize) };
+        crate::logging::pjlib(level, &String::from_utf8_lossy(bytes));
+    });
+}
