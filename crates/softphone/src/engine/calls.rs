@@ -1,7 +1,10 @@
-//! Calls: phases, hold, digits, measurements, ends.
+//! Calls: their state, how they come, are made and answered, and their ends. What happens in between has rooms of its own.
 
 mod conference;
+mod digits;
+mod hold;
 mod measure;
+mod media;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -18,15 +21,6 @@ use crate::target;
 use crate::warnings::{LEVELS_EVERY, Watch};
 
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// One digit in this time: 160 ms of tone (pjmedia's length) and a pause that every PBX tells apart.
-const DIGIT_EVERY: Duration = Duration::from_millis(240);
-/// Digits that may wait.
-const DIGITS: usize = 256;
-/// A hold that pjlib could not send, because another re-INVITE is under way, is tried again after this.
-const HOLD_BUSY: Duration = Duration::from_millis(150);
-/// A hold that was sent and not confirmed (491, lost) is sent again after this.
-const HOLD_LOST: Duration = Duration::from_millis(2_500);
-const HOLD_TRIES: u32 = 20;
 
 pub(crate) struct CallState {
     id: CallId,
@@ -169,7 +163,7 @@ impl CallState {
         }
     }
 
-    pub(crate) fn deadline(&self, _media_timeout: Option<Duration>) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = [self.hold_at, self.digit_at, self.measure_at, self.probe_until, self.level_at];
         own.into_iter().chain([self.end_at, self.ring_until, self.join_until]).flatten().min()
     }
@@ -327,114 +321,6 @@ impl Loop {
         }
     }
 
-    pub(super) fn hold(&mut self, id: CallId) -> Done {
-        self.in_phase(id, "be held", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::Held])?;
-        for id in self.together(id) {
-            self.wish_hold(id, true);
-        }
-        Ok(Reply::Done)
-    }
-
-    pub(super) fn resume(&mut self, id: CallId) -> Done {
-        self.in_phase(id, "be resumed", &[CallPhase::Held, CallPhase::Talking, CallPhase::HeldThere])?;
-        self.hold_others(Some(id));
-        for id in self.together(id) {
-            self.wish_hold(id, false);
-        }
-        Ok(Reply::Done)
-    }
-
-    /// One conversation at a time.
-    fn hold_others(&mut self, but: Option<CallId>) {
-        for id in self.running(but) {
-            self.wish_hold(id, true);
-        }
-    }
-
-    /// The conversation that runs, without this call and those who are in a conference with it.
-    fn running(&self, but: Option<CallId>) -> Vec<CallId> {
-        let spared = but.map(|id| self.together(id)).unwrap_or_default();
-        let runs = |c: &&CallState| matches!(c.phase(), CallPhase::Talking | CallPhase::HeldThere) && !c.want_hold;
-        self.calls.values().filter(runs).map(|c| c.id).filter(|id| !spared.contains(id)).collect()
-    }
-
-    fn wish_hold(&mut self, id: CallId, hold: bool) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.want_hold = hold;
-        call.hold_tries = 0;
-        self.apply_hold(id);
-        if hold {
-            // At once, not when the re-INVITE is answered: who is held must not hear us any more.
-            let _ = self.phone.connect(id, false);
-        }
-    }
-
-    fn apply_hold(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.hold_at = None;
-        let is_held = call.stream == Stream::HeldByUs;
-        if !call.is_confirmed() || is_held == call.want_hold {
-            return;
-        }
-        call.hold_tries += 1;
-        if call.hold_tries > HOLD_TRIES {
-            tracing::warn!(call = id.0, hold = call.want_hold, "the other side does not take the hold; giving up");
-            call.want_hold = is_held;
-            self.emit_call(id);
-            return;
-        }
-        let pause = match self.phone.hold(id, call.want_hold) {
-            Ok(()) => HOLD_LOST,
-            Err(e) => {
-                tracing::debug!(call = id.0, "hold later: {e}");
-                HOLD_BUSY
-            }
-        };
-        call.hold_at = Some(Instant::now() + pause);
-    }
-
-    pub(super) fn mute(&mut self, id: CallId, muted: bool) -> Done {
-        self.call(id)?;
-        for id in self.together(id) {
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.muted = muted;
-                if call.stream == Stream::Active && !call.want_hold {
-                    self.phone.connect(id, !muted)?;
-                }
-            }
-            self.emit_call(id);
-        }
-        Ok(Reply::Done)
-    }
-
-    pub(super) fn dtmf(&mut self, id: CallId, digits: &str) -> Done {
-        self.call(id)?;
-        if !target::is_dtmf(digits) {
-            return Err(refuse(CommandErrorCode::BadArgument, "digits may be 0-9, *, #, A-D, at most 128".to_owned()));
-        }
-        self.in_phase(id, "send digits", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::RingingThere])?;
-        let Some(call) = self.calls.get_mut(&id) else { return Ok(Reply::Done) };
-        if call.digits.len() + digits.len() > DIGITS {
-            return Err(refuse(CommandErrorCode::BadArgument, "too many digits are waiting to be sent".to_owned()));
-        }
-        call.digits.extend(digits.chars().map(|c| c.to_ascii_uppercase()));
-        if call.digit_at.is_none() {
-            self.next_digit(id);
-        }
-        Ok(Reply::Done)
-    }
-
-    fn next_digit(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.digit_at = None;
-        let Some(digit) = call.digits.pop_front() else { return };
-        if let Err(e) = self.phone.dtmf(id, &digit.to_string()) {
-            tracing::warn!(call = id.0, "a digit could not be sent: {e}");
-        }
-        // Also after the last one, so that the next command keeps the distance.
-        call.digit_at = Some(Instant::now() + DIGIT_EVERY);
-    }
-
     pub(super) fn call_state(&mut self, id: CallId, invite: Invite, code: u16, reason: String, why: &str) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let before = call.phase();
@@ -496,41 +382,9 @@ impl Loop {
         self.settle_when_idle();
     }
 
-    pub(super) fn call_media(&mut self, id: CallId, stream: Stream) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let before = call.phase();
-        call.stream = stream;
-        call.received_at = Instant::now();
-        call.probe_until = None;
-        if stream == Stream::HeldByUs {
-            call.held.get_or_insert_with(Instant::now);
-        } else {
-            call.held = None;
-        }
-        if (stream == Stream::HeldByUs) == call.want_hold {
-            call.hold_at = None;
-        }
-        let microphone = !call.muted && !call.want_hold;
-        if matches!(stream, Stream::Active | Stream::HeldThere) {
-            self.open_sound();
-            if let Err(e) = self.phone.connect(id, microphone) {
-                tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
-            }
-            self.mix();
-        }
-        let encrypted = self.phone.counters(id).is_some_and(|c| c.encrypted);
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let changed = call.phase() != before || call.encrypted != encrypted;
-        call.encrypted = encrypted;
-        if changed {
-            self.emit_call(id);
-            self.target_state(id);
-        }
-    }
-
     pub(super) fn tick_calls(&mut self, now: Instant) {
         let due: Vec<CallId> =
-            self.calls.values().filter(|c| c.deadline(None).is_some_and(|at| at <= now)).map(|c| c.id).collect();
+            self.calls.values().filter(|c| c.deadline().is_some_and(|at| at <= now)).map(|c| c.id).collect();
         for id in due {
             let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let Some(call) = self.calls.get(&id) else { continue };

@@ -398,7 +398,7 @@ impl Loop {
         self.accounts
             .values()
             .filter_map(AccountState::deadline)
-            .chain(self.calls.values().filter_map(|c| c.deadline(self.media_timeout)))
+            .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
             .min()

@@ -1,0 +1,82 @@
+//! Hold and resume: one conversation at a time, and a re-INVITE that is sent until it is taken.
+
+use std::time::{Duration, Instant};
+
+use softphone_api::{CallId, CallPhase, Reply};
+
+use super::super::{Done, Loop};
+use super::{CallState, Stream};
+
+/// A hold that pjlib could not send, because another re-INVITE is under way, is tried again after this.
+const HOLD_BUSY: Duration = Duration::from_millis(150);
+/// A hold that was sent and not confirmed (491, lost) is sent again after this.
+const HOLD_LOST: Duration = Duration::from_millis(2_500);
+const HOLD_TRIES: u32 = 20;
+
+impl Loop {
+    pub(in super::super) fn hold(&mut self, id: CallId) -> Done {
+        self.in_phase(id, "be held", &[CallPhase::Talking, CallPhase::HeldThere, CallPhase::Held])?;
+        for id in self.together(id) {
+            self.wish_hold(id, true);
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(in super::super) fn resume(&mut self, id: CallId) -> Done {
+        self.in_phase(id, "be resumed", &[CallPhase::Held, CallPhase::Talking, CallPhase::HeldThere])?;
+        self.hold_others(Some(id));
+        for id in self.together(id) {
+            self.wish_hold(id, false);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// One conversation at a time.
+    pub(super) fn hold_others(&mut self, but: Option<CallId>) {
+        for id in self.running(but) {
+            self.wish_hold(id, true);
+        }
+    }
+
+    /// The conversation that runs, without this call and those who are in a conference with it.
+    pub(super) fn running(&self, but: Option<CallId>) -> Vec<CallId> {
+        let spared = but.map(|id| self.together(id)).unwrap_or_default();
+        let runs = |c: &&CallState| matches!(c.phase(), CallPhase::Talking | CallPhase::HeldThere) && !c.want_hold;
+        self.calls.values().filter(runs).map(|c| c.id).filter(|id| !spared.contains(id)).collect()
+    }
+
+    pub(super) fn wish_hold(&mut self, id: CallId, hold: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.want_hold = hold;
+        call.hold_tries = 0;
+        self.apply_hold(id);
+        if hold {
+            // At once, not when the re-INVITE is answered: who is held must not hear us any more.
+            let _ = self.phone.connect(id, false);
+        }
+    }
+
+    pub(super) fn apply_hold(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.hold_at = None;
+        let is_held = call.stream == Stream::HeldByUs;
+        if !call.is_confirmed() || is_held == call.want_hold {
+            return;
+        }
+        call.hold_tries += 1;
+        if call.hold_tries > HOLD_TRIES {
+            tracing::warn!(call = id.0, hold = call.want_hold, "the other side does not take the hold; giving up");
+            call.want_hold = is_held;
+            self.emit_call(id);
+            return;
+        }
+        let pause = match self.phone.hold(id, call.want_hold) {
+            Ok(()) => HOLD_LOST,
+            Err(e) => {
+                tracing::debug!(call = id.0, "hold later: {e}");
+                HOLD_BUSY
+            }
+        };
+        call.hold_at = Some(Instant::now() + pause);
+    }
+}
