@@ -1,15 +1,19 @@
 //! Accounts and their registrations.
 
+mod backoff;
+mod settings;
+
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use softphone_api::command::Encryption;
 use softphone_api::{
     Account, AccountId, Codec, CommandErrorCode, Media, Registration, RegistrationProblem, RegistrationState, Reply,
-    Transport,
 };
 
-use super::phone::{AccountSettings, NativeAccount, PhoneError, PhoneEvent};
+use backoff::{pause, problem_of, random};
+use settings::{check, settings};
+
+use super::phone::{NativeAccount, PhoneError, PhoneEvent};
 use super::{Done, Event, Loop, ms, refuse, utc_ms};
 
 /// A registrar that is silent for this long is said to be so; pjlib itself goes on asking for 32 s (RFC 3261, timer F).
@@ -19,8 +23,6 @@ const GOODBYE: Duration = Duration::from_millis(1_500);
 /// pjlib's words for "a REGISTER is still under way".
 const PJ_EBUSY: i32 = 70_011;
 const PJSIP_EBUSY: i32 = 171_001;
-/// Longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub(crate) struct AccountState {
     wanted: Account,
@@ -97,102 +99,6 @@ impl AccountState {
 impl From<&PhoneError> for RegistrationProblem {
     fn from(error: &PhoneError) -> Self {
         if error.port_in_use() { Self::PortInUse } else { Self::Engine }
-    }
-}
-
-/// What an answer to REGISTER means that is not the one we want; `tls` is what pjlib said about the server's certificate or
-/// connection. Without any answer pjlib puts a status of its own in its place: 408, 502 or 503.
-fn problem_of(status: u16, tls: &str) -> RegistrationProblem {
-    use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
-    // The words of pj_ssl_cert_get_verify_status_strings, all that were found joined by commas; the names come after them.
-    let (faults, _) = tls.split_once(" (certificate is for ").unwrap_or((tls, ""));
-    if faults.contains("identity does not match") && !faults.contains(", ") {
-        return TlsName;
-    }
-    if faults.to_lowercase().contains("certificate") {
-        return TlsUntrusted;
-    }
-    match status {
-        401 | 403 | 407 => WrongSecret,
-        404 => UnknownAccount,
-        408 | 504 => Timeout,
-        0 | 500..600 => Unreachable,
-        _ => Refused,
-    }
-}
-
-/// Pause before try number `failures` + 1: doubling from 1 s to 30 s, up to a third longer or shorter, so that a hundred
-/// phones do not come back in the same moment. A wrong secret is not tried faster than every 30 s: registrars ban for that.
-#[must_use]
-pub(crate) fn pause(failures: u32, status: u16, random: u8) -> Duration {
-    let base = if matches!(status, 401 | 403 | 404 | 407) {
-        LONGEST_PAUSE
-    } else {
-        Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(LONGEST_PAUSE)
-    };
-    base.mul_f64(2.0 / 3.0 + f64::from(random) / 255.0 * 2.0 / 3.0)
-}
-
-fn random() -> u8 {
-    let mut byte = [128u8];
-    // Without randomness there is no jitter, which is no reason not to register.
-    let _ = getrandom::fill(&mut byte);
-    byte[0]
-}
-
-fn check(accounts: &[Account], media: &Media) -> Result<(), String> {
-    let mut seen = std::collections::BTreeSet::new();
-    for a in accounts {
-        if !seen.insert(&a.id) {
-            return Err(format!("account {:?} is given twice", a.id.0));
-        }
-        let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | ';' | ',');
-        for (what, text) in [("server", &a.server), ("domain", &a.domain), ("user", &a.user)] {
-            if text.is_empty() || text.contains(bad) || text.contains('@') {
-                return Err(format!("account {:?}: {what} {text:?} cannot be used in a SIP address", a.id.0));
-            }
-        }
-        if a.display_name.contains(char::is_control) || a.port == 0 || a.expires_s < 10 {
-            return Err(format!("account {:?}: display name, port or expiry cannot be used", a.id.0));
-        }
-        if a.encryption == Encryption::Sdes && a.transport != Transport::Tls {
-            return Err(format!("account {:?}: SDES keys travel in the clear without TLS; choose TLS or DTLS", a.id.0));
-        }
-        if !a.tls_ca_file.is_empty() && !std::path::Path::new(&a.tls_ca_file).is_file() {
-            return Err(format!("account {:?}: the CA file {} is not there", a.id.0, a.tls_ca_file));
-        }
-    }
-    if media.codecs.is_empty() {
-        return Err("no codec is chosen".to_owned());
-    }
-    let (first, last) = media.rtp_ports;
-    // Two ports (RTP, RTCP) for each of eight calls.
-    if first < 1024 || last < first.saturating_add(15) {
-        return Err(format!("RTP ports {first}-{last} are too few or reserved"));
-    }
-    Ok(())
-}
-
-fn settings(a: &Account) -> AccountSettings<'_> {
-    let (scheme, transport) = match a.transport {
-        Transport::Udp => ("sip", "udp"),
-        Transport::Tcp => ("sip", "tcp"),
-        Transport::Tls => ("sip", "tls"),
-    };
-    let host =
-        if a.server.contains(':') && !a.server.starts_with('[') { format!("[{}]", a.server) } else { a.server.clone() };
-    let name = a.display_name.replace('\\', "").replace('"', "'");
-    let display = if name.is_empty() { String::new() } else { format!("\"{name}\" ") };
-    AccountSettings {
-        id: format!("{display}<sip:{}@{}>", a.user, a.domain),
-        registrar: format!("sip:{}", a.domain),
-        route: format!("{scheme}:{host}:{};transport={transport};lr", a.port),
-        auth_user: if a.auth_user.is_empty() { &a.user } else { &a.auth_user },
-        password: &a.password,
-        ca_file: &a.tls_ca_file,
-        expires_s: a.expires_s,
-        transport: a.transport,
-        encryption: a.encryption,
     }
 }
 
@@ -518,61 +424,5 @@ impl Loop {
                 Err(_) => break,
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay_in_bounds() {
-        let table =
-            [(1, 408, 1.0), (2, 503, 2.0), (3, 0, 4.0), (5, 0, 16.0), (6, 0, 30.0), (60, 0, 30.0), (1, 403, 30.0)];
-        for (failures, status, base) in table {
-            let (low, high) = (pause(failures, status, 0).as_secs_f64(), pause(failures, status, 255).as_secs_f64());
-            assert!((low - base * 2.0 / 3.0).abs() < 0.01, "{failures} {status}: {low}");
-            assert!((high - base * 4.0 / 3.0).abs() < 0.01, "{failures} {status}: {high}");
-        }
-    }
-
-    #[test]
-    fn why_a_registration_failed() {
-        use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
-        let other_name = "The server identity does not match to any identities specified in the certificate";
-        let names = " (certificate is for pbx.example, 192.0.2.1)";
-        let table = [
-            (401, String::new(), WrongSecret),
-            (403, String::new(), WrongSecret),
-            (404, String::new(), UnknownAccount),
-            (408, String::new(), Timeout),
-            (503, String::new(), Unreachable),
-            (502, String::new(), Unreachable),
-            (603, String::new(), Refused),
-            (423, String::new(), Refused),
-            // A 200 OK without our contact.
-            (200, String::new(), Refused),
-            (503, format!("{other_name}{names}"), TlsName),
-            (503, format!("The certificate is untrusted, {other_name}{names}"), TlsUntrusted),
-            (503, format!("The certificate has expired or not yet valid{names}"), TlsUntrusted),
-            (503, "SSL certificate verification error (PJSIP_TLS_ECERTVERIF)".to_owned(), TlsUntrusted),
-            (503, "Connection refused".to_owned(), Unreachable),
-        ];
-        for (status, tls, problem) in table {
-            assert_eq!(problem_of(status, &tls), problem, "{status} {tls}");
-        }
-    }
-
-    #[test]
-    fn sdes_needs_tls() {
-        let mut account: Account = serde_json::from_str(
-            r#"{"id":"a","server":"pbx","port":5060,"transport":"udp","domain":"pbx","user":"1","password":"x","encryption":"sdes"}"#,
-        )
-        .unwrap();
-        assert!(check(std::slice::from_ref(&account), &Media::default()).unwrap_err().contains("TLS"));
-        account.transport = Transport::Tls;
-        assert!(check(std::slice::from_ref(&account), &Media::default()).is_ok());
-        account.user = "1>\r\nX: y".to_owned();
-        assert!(check(&[account], &Media::default()).is_err());
     }
 }
