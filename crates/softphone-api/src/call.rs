@@ -1,5 +1,7 @@
 //! A call as the softphone knows it. The softphone is the owner of this truth.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -61,6 +63,22 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub remote_name: Option<String>,
+    /// Headers of its INVITE that the account passes on, by the name that the account gives; since version 1.3.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[ts(optional, as = "Option<std::collections::HashMap<String, String>>")]
+    pub headers: BTreeMap<String, String>,
+    /// The caller's PBX asks that it be answered by itself after so many seconds (`Alert-Info`, `Call-Info`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answer_after_s: Option<u16>,
+    /// It was answered by itself, with a beep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub answered_by_itself: bool,
+    /// Outgoing, not answered yet: what happens there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub progress: Option<Progress>,
     /// When it began here.
     #[ts(type = "number")]
     pub started_at_ms: i64,
@@ -79,6 +97,10 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub hold_ms: Option<u64>,
+    /// Milliseconds on hold in all, the present one too, at the time of this message.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(optional, type = "number")]
+    pub held_in_all_ms: u64,
     /// Our microphone is off for this call.
     pub muted: bool,
     /// Whether media is encrypted.
@@ -103,6 +125,28 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub quality: Option<Quality>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
+
+/// What happens to an outgoing call before the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// It rings there (180).
+    Ringing,
+    /// The other side plays something that is heard (183 or 180 with sound).
+    EarlyMedia,
+    /// It goes on to somebody else (181, or a redirection that was followed).
+    Forwarded,
+    /// It waits there in a line (182).
+    Queued,
+    /// Said by a newer softphone.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Something is wrong with the sound of a call.

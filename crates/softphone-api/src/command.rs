@@ -3,112 +3,11 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{AudioDevice, Call, CallId, DeviceChoice, Quality, Secret, Snapshot};
-
-/// Names an account within the softphone; chosen by whoever configures it (central's id of the phone).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-pub struct AccountId(pub String);
-
-/// How SIP travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// Plain datagrams.
-    Udp,
-    /// Plain stream.
-    Tcp,
-    /// TLS; the server's certificate is verified against the configured server name, there is no bypass.
-    Tls,
-}
-
-/// SRTP of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encryption {
-    /// Plain RTP.
-    #[default]
-    Off,
-    /// SDES keys in SDP; only over TLS.
-    Sdes,
-    /// DTLS-SRTP.
-    Dtls,
-}
-
-/// One SIP account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Account {
-    /// Its name here.
-    pub id: AccountId,
-    /// Server (name or address) that takes REGISTER; for TLS the name that its certificate must carry.
-    pub server: String,
-    /// Port of the server.
-    pub port: u16,
-    /// How SIP travels.
-    pub transport: Transport,
-    /// SIP domain of the address of record; a domain is not a server address.
-    pub domain: String,
-    /// User part of the address of record.
-    pub user: String,
-    /// User of the digest; the same as `user` when empty.
-    #[serde(default)]
-    pub auth_user: String,
-    /// Password of the digest.
-    pub password: Secret,
-    /// What the other side sees as our name.
-    #[serde(default)]
-    pub display_name: String,
-    /// Seconds a registration is asked for.
-    #[serde(default = "default_expires")]
-    pub expires_s: u32,
-    /// Media encryption.
-    #[serde(default)]
-    pub encryption: Encryption,
-    /// PEM file of a certification authority for TLS besides the system's; empty for none.
-    #[serde(default)]
-    pub tls_ca_file: String,
-}
-
-fn default_expires() -> u32 {
-    120
-}
+use crate::sound::{SoundSettings, SoundTest};
+use crate::{Account, AccountId, AudioDevice, Call, CallId, DeviceChoice, Media, Quality, Snapshot};
 
 fn default_ring_s() -> u16 {
     20
-}
-
-/// A codec in the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "kebab-case")]
-pub enum Codec {
-    /// Opus, 48 kHz.
-    Opus,
-    /// G.722, 16 kHz.
-    G722,
-    /// G.711 A-law.
-    Pcma,
-    /// G.711 µ-law.
-    Pcmu,
-}
-
-/// Media settings for all accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Media {
-    /// Codecs in order; what is not named is off.
-    pub codecs: Vec<Codec>,
-    /// Acoustic echo canceller (WebRTC AEC3).
-    pub echo_cancellation: bool,
-    /// First and last UDP port for RTP.
-    pub rtp_ports: (u16, u16),
-}
-
-impl Default for Media {
-    fn default() -> Self {
-        Self {
-            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
-            echo_cancellation: true,
-            rtp_ports: (40_000, 40_999),
-        }
-    }
 }
 
 /// Why a ringing call is refused.
@@ -166,6 +65,10 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(optional, as = "Option<Vec<CallId>>")]
         busy: Vec<CallId>,
+        /// Nobody pressed anything: a beep tells the operator, and [`crate::Call::answered_by_itself`] says so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(optional, as = "Option<bool>")]
+        by_itself: bool,
     },
     /// Refuse a ringing call.
     Reject {
@@ -263,6 +166,30 @@ pub enum Command {
         /// What the operator hears.
         playback: DeviceChoice,
     },
+    /// Everything about sound, at once; since version 1.3.
+    SetSound {
+        /// All of it.
+        settings: Box<SoundSettings>,
+    },
+    /// Begin a test of sound; one that runs is stopped. Refused in a call, but for the level.
+    StartTest {
+        /// Which.
+        #[serde(flatten)]
+        test: SoundTest,
+    },
+    /// End the test that runs, if one does.
+    StopTest,
+    /// What is logged from now on, until the softphone ends.
+    Log {
+        /// How much.
+        level: LogLevel,
+        /// Whole SIP messages, with secrets and digests masked.
+        #[serde(default)]
+        sip_trace: bool,
+        /// Numbers are written out instead of masked.
+        #[serde(default)]
+        numbers: bool,
+    },
     /// Statistics of a call, now.
     Statistics {
         /// Which.
@@ -280,6 +207,23 @@ pub enum Command {
         /// Wait for the last call?
         when_idle: bool,
     },
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// What went wrong.
+    Error,
+    /// And what is odd.
+    Warn,
+    /// And what happened.
+    #[default]
+    Info,
+    /// And why.
+    Debug,
+    /// Everything.
+    Trace,
 }
 
 /// The answer to a command that was done.

@@ -8,6 +8,7 @@
 //!
 //! This crate does no I/O and reads no clock.
 
+pub mod account;
 pub mod attach;
 pub mod call;
 pub mod command;
@@ -15,17 +16,21 @@ pub mod frame;
 pub mod message;
 pub mod secret;
 pub mod snapshot;
+pub mod sound;
 
+pub use account::{
+    Account, AccountId, AddressFamily, Codec, DtmfMethod, Encryption, Media, Nat, ServerAddress, Transport, Turn,
+};
 pub use attach::AttachFile;
 pub use call::{
-    Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Quality, Transfer, TransferFailure,
+    Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Progress, Quality, Transfer, TransferFailure,
     TransferKind, TransferStep, Warning,
 };
-pub use command::{
-    Account, AccountId, Codec, Command, CommandError, CommandErrorCode, Media, RejectReason, Reply, Transport,
-};
+pub use command::{Command, CommandError, CommandErrorCode, LogLevel, RejectReason, Reply};
 pub use message::{Event, FromSoftphone, Outcome, PROTOCOL, ProtocolVersion, RefusedCode, ToSoftphone};
 pub use secret::Secret;
-pub use snapshot::{
-    AudioDevice, DeviceChoice, Registration, RegistrationProblem, RegistrationState, Snapshot, SoundState,
+pub use snapshot::{Registration, RegistrationProblem, RegistrationState, Snapshot};
+pub use sound::{
+    AudioDevice, DeviceChoice, HeadsetProblem, HeadsetState, RingTone, SoundSettings, SoundState, SoundTest, TestState,
+    TestStep,
 };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Call, CallRecord, Command, CommandError, Registration, Reply, Secret, Snapshot, SoundState};
+use crate::{Call, CallRecord, Command, CommandError, HeadsetState, Registration, Reply, Secret, Snapshot, SoundState};
 
 /// Version of this protocol, apart from the program's. Same major: everything of the older one works. Another major: only
 /// attach, snapshot, hold and hang-up, until the last call is over and the softphone is replaced.
@@ -16,7 +16,7 @@ pub struct ProtocolVersion {
 }
 
 /// What this build speaks.
-pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 2 };
+pub const PROTOCOL: ProtocolVersion = ProtocolVersion { major: 1, minor: 3 };
 
 /// Client → softphone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -144,6 +144,18 @@ pub enum Event {
     Sound {
         /// New state.
         sound: SoundState,
+    },
+    /// A headset came, went, or changed; absent: there is none.
+    Headset {
+        /// New state.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        headset: Option<HeadsetState>,
+    },
+    /// How loud the microphone is, ten times a second while [`crate::sound::SoundTest::Level`] or a recording runs.
+    Level {
+        /// Per cent of the scale, loudest of the last tenth of a second.
+        microphone: u8,
     },
     /// A newer softphone said something this build does not know.
     #[serde(other)]

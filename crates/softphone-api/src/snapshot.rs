@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{AccountId, Call};
+use crate::{AccountId, Call, HeadsetState, SoundState, Transport};
 
 /// Where a registration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -57,6 +57,14 @@ pub struct Registration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub contact: Option<String>,
+    /// The server that confirmed it, as `host:port`, since version 1.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub server: Option<String>,
+    /// How SIP travels to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub transport: Option<Transport>,
     /// Since when it is in this state (ms since the Unix epoch).
     #[ts(type = "number")]
     pub since_ms: i64,
@@ -79,53 +87,6 @@ pub struct Registration {
     pub retry_in_ms: Option<u64>,
 }
 
-/// One sound device in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct AudioDevice {
-    /// Stable name, the key of a choice.
-    pub name: String,
-    /// What a person reads.
-    pub label: String,
-    /// Whether it records (else it plays).
-    pub capture: bool,
-    /// Whether the system prefers it.
-    pub is_default: bool,
-}
-
-/// Which device to use.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[serde(tag = "use", rename_all = "kebab-case")]
-pub enum DeviceChoice {
-    /// Whatever the system prefers.
-    #[default]
-    System,
-    /// This one, by stable name.
-    Device {
-        /// [`AudioDevice::name`].
-        name: String,
-    },
-}
-
-/// Where sound comes from and goes to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct SoundState {
-    /// The choice for speaking.
-    pub capture: DeviceChoice,
-    /// The choice for hearing.
-    pub playback: DeviceChoice,
-    /// The device really used for speaking; absent: there is none, calls carry silence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub capture_device: Option<AudioDevice>,
-    /// The device really used for hearing; absent: there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub playback_device: Option<AudioDevice>,
-    /// Why there is no device or it could not be opened; empty when all is well.
-    #[serde(default)]
-    pub problem: String,
-}
-
 /// Everything, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Snapshot {
@@ -141,4 +102,8 @@ pub struct Snapshot {
     pub calls: Vec<Call>,
     /// Sound.
     pub sound: SoundState,
+    /// The headset whose buttons are heard, since version 1.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub headset: Option<HeadsetState>,
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use softphone_api::attach::{ATTACH_FILE, SHELL_RESTART_MS, UNATTACHED_IDLE_MS};
 use softphone_api::frame::{HEARTBEAT_EVERY_MS, HEARTBEAT_LOST_MS, MAX_FRAME_BYTES};
-use softphone_api::{PROTOCOL, ProtocolVersion, call, command, message, snapshot};
+use softphone_api::{PROTOCOL, ProtocolVersion, account, call, command, message, snapshot, sound};
 use ts_rs::{Config, TS};
 
 fn entry<T: TS>(out: &mut String, config: &Config) {
@@ -43,14 +43,23 @@ the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS}
     );
     entry::<message::ToSoftphone>(&mut out, &config);
     entry::<command::Command>(&mut out, &config);
-    entry::<command::Account>(&mut out, &config);
-    entry::<command::AccountId>(&mut out, &config);
-    entry::<command::Transport>(&mut out, &config);
-    entry::<command::Encryption>(&mut out, &config);
-    entry::<command::Media>(&mut out, &config);
-    entry::<command::Codec>(&mut out, &config);
+    entry::<account::Account>(&mut out, &config);
+    entry::<account::AccountId>(&mut out, &config);
+    entry::<account::ServerAddress>(&mut out, &config);
+    entry::<account::Transport>(&mut out, &config);
+    entry::<account::Encryption>(&mut out, &config);
+    entry::<account::AddressFamily>(&mut out, &config);
+    entry::<account::Nat>(&mut out, &config);
+    entry::<account::Turn>(&mut out, &config);
+    entry::<account::DtmfMethod>(&mut out, &config);
+    entry::<account::Media>(&mut out, &config);
+    entry::<account::Codec>(&mut out, &config);
     entry::<command::RejectReason>(&mut out, &config);
-    entry::<snapshot::DeviceChoice>(&mut out, &config);
+    entry::<sound::SoundSettings>(&mut out, &config);
+    entry::<sound::DeviceChoice>(&mut out, &config);
+    entry::<sound::RingTone>(&mut out, &config);
+    entry::<sound::SoundTest>(&mut out, &config);
+    entry::<command::LogLevel>(&mut out, &config);
     entry::<message::ProtocolVersion>(&mut out, &config);
     out.push_str("## Softphone to client\n\n");
     entry::<message::FromSoftphone>(&mut out, &config);
@@ -68,6 +77,7 @@ the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS}
     entry::<call::CallId>(&mut out, &config);
     entry::<call::CallDirection>(&mut out, &config);
     entry::<call::CallPhase>(&mut out, &config);
+    entry::<call::Progress>(&mut out, &config);
     entry::<call::Warning>(&mut out, &config);
     entry::<call::Transfer>(&mut out, &config);
     entry::<call::TransferKind>(&mut out, &config);
@@ -77,8 +87,12 @@ the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS}
     entry::<call::CallRecord>(&mut out, &config);
     entry::<call::CallEnd>(&mut out, &config);
     entry::<call::EndedBy>(&mut out, &config);
-    entry::<snapshot::SoundState>(&mut out, &config);
-    entry::<snapshot::AudioDevice>(&mut out, &config);
+    entry::<sound::SoundState>(&mut out, &config);
+    entry::<sound::AudioDevice>(&mut out, &config);
+    entry::<sound::TestState>(&mut out, &config);
+    entry::<sound::TestStep>(&mut out, &config);
+    entry::<sound::HeadsetState>(&mut out, &config);
+    entry::<sound::HeadsetProblem>(&mut out, &config);
     // One blank line at most, none at the end.
     out.truncate(out.trim_end().len());
     out.push('\n');

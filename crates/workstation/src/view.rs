@@ -6,7 +6,7 @@
 
 use central_api::{Me, Problem, Reason, SessionEndReason, SignedInElsewhere};
 use serde::{Deserialize, Serialize};
-use softphone_api::{Call, CallPhase, CallRecord, Registration, SoundState};
+use softphone_api::{Call, CallPhase, CallRecord, HeadsetState, Registration, SoundState};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
@@ -139,6 +139,14 @@ pub struct PhoneView {
     pub calls: BTreeMap<u64, Call>,
     /// Sound.
     pub sound: SoundState,
+    /// The headset whose buttons are heard; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub headset: Option<HeadsetState>,
+    /// While the microphone is tested: how loud it is, per cent of the scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub level: Option<u8>,
 }
 
 /// Why central cannot be reached or does not let us in. The window says it in the person's language.

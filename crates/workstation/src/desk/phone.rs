@@ -55,6 +55,8 @@ impl Desk {
                 }
             }
             PhoneChange::Sound { sound } => phone.sound = sound,
+            PhoneChange::Headset { headset } => phone.headset = headset,
+            PhoneChange::Level { microphone } => phone.level = Some(microphone),
             PhoneChange::Unknown => {}
         }
     }
@@ -105,6 +107,8 @@ fn from_snapshot(snapshot: Snapshot) -> PhoneView {
         registrations: snapshot.registrations.into_iter().map(|state| (state.account.0.clone(), state)).collect(),
         calls: snapshot.calls.into_iter().map(|call| (call.id.0, call)).collect::<BTreeMap<_, _>>(),
         sound: snapshot.sound,
+        headset: snapshot.headset,
+        level: None,
     }
 }
 

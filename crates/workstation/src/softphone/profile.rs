@@ -1,8 +1,9 @@
 //! Central's profile in the softphone's words.
 
 use central_api::{SipAccount, SipCodec, SipEncryption, SipTransport, SoftphoneProfile};
-use softphone_api::command::Encryption;
-use softphone_api::{Account, AccountId, Codec, Command, Media, Secret, Transport};
+use softphone_api::{
+    Account, AccountId, AddressFamily, Codec, Command, DtmfMethod, Encryption, Media, Nat, Secret, Transport,
+};
 use std::io::Write;
 use std::path::Path;
 
@@ -35,8 +36,12 @@ pub(crate) fn configuration(profile: &SoftphoneProfile, runtime_dir: &Path) -> s
         SipCodec::Pcma => Codec::Pcma,
         SipCodec::Pcmu => Codec::Pcmu,
     });
-    let media =
-        Media { codecs: codecs.collect(), echo_cancellation: profile.echo_cancellation, rtp_ports: profile.rtp_ports };
+    let media = Media {
+        codecs: codecs.collect(),
+        echo_cancellation: profile.echo_cancellation,
+        rtp_ports: profile.rtp_ports,
+        ..Media::default()
+    };
     Ok(Configuration { accounts, media })
 }
 
@@ -52,6 +57,8 @@ fn translate(account: &SipAccount, runtime_dir: &Path) -> std::io::Result<Accoun
         id: AccountId(account.phone.to_string()),
         server: account.server.clone(),
         port: account.port,
+        backup_servers: Vec::new(),
+        outbound_proxy: None,
         transport: match account.transport {
             SipTransport::Udp => Transport::Udp,
             SipTransport::Tcp => Transport::Tcp,
@@ -69,6 +76,11 @@ fn translate(account: &SipAccount, runtime_dir: &Path) -> std::io::Result<Accoun
             SipEncryption::Sdes => Encryption::Sdes,
             SipEncryption::Dtls => Encryption::Dtls,
         },
+        encryption_optional: false,
+        address_family: AddressFamily::Any,
+        nat: Nat::default(),
+        dtmf: DtmfMethod::Rfc4733,
+        pass_headers: Vec::new(),
         tls_ca_file,
     })
 }
