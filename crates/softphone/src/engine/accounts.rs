@@ -49,6 +49,8 @@ impl AccountState {
             account: self.wanted.id.clone(),
             state: self.state,
             contact: self.contact.clone(),
+            server: None,
+            transport: None,
             since_ms: self.since_ms,
             expires_s: self
                 .expires_at
@@ -177,6 +179,8 @@ impl Loop {
                         account: id.clone(),
                         state: RegistrationState::Failed,
                         contact: None,
+                        server: None,
+                        transport: None,
                         since_ms: utc_ms(),
                         expires_s: None,
                         sip_status: 0,

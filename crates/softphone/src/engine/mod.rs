@@ -329,7 +329,7 @@ impl Loop {
             Command::Register { account } => self.register(&account),
             Command::Unregister { account } => self.unregister(&account),
             Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
-            Command::Answer { call, end_running, busy } => self.answer(call, end_running, &busy),
+            Command::Answer { call, end_running, busy, by_itself: _ } => self.answer(call, end_running, &busy),
             Command::Reject { call, reason } => self.reject(call, reason),
             Command::HangUp { call } => self.hang_up(call),
             Command::Hold { call } => self.hold(call),
@@ -348,6 +348,9 @@ impl Loop {
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
+            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest | Command::Log { .. } => {
+                Err(refuse(CommandErrorCode::Unknown, "this command is not built yet"))
+            }
             Command::Statistics { call } => self.statistics(call),
             Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
             // The hub keeps it; it comes here only when there is no hub that could start a shell.
@@ -420,6 +423,7 @@ impl Loop {
             registrations: self.registrations(),
             calls: self.calls.values().map(CallState::public).collect(),
             sound: self.sound.state(),
+            headset: None,
         }
     }
 

@@ -119,6 +119,10 @@ impl Sound {
             capture_device,
             playback_device,
             problem,
+            settings: None,
+            ring_devices: Vec::new(),
+            devices: Vec::new(),
+            test: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an account may look like, and how pjlib is told of it.
 
-use softphone_api::command::Encryption;
+use softphone_api::Encryption;
 use softphone_api::{Account, Media, Transport};
 
 use super::super::phone::AccountSettings;

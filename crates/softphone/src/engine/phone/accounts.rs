@@ -20,7 +20,7 @@ pub(crate) struct AccountSettings<'a> {
     pub(crate) ca_file: &'a str,
     pub(crate) expires_s: u32,
     pub(crate) transport: softphone_api::Transport,
-    pub(crate) encryption: softphone_api::command::Encryption,
+    pub(crate) encryption: softphone_api::Encryption,
 }
 
 impl Phone {
@@ -41,9 +41,9 @@ impl Phone {
                 softphone_api::Transport::Tls => sys::LD_TLS,
             } as i32,
             srtp: match a.encryption {
-                softphone_api::command::Encryption::Off => sys::LD_SRTP_OFF,
-                softphone_api::command::Encryption::Sdes => sys::LD_SRTP_SDES,
-                softphone_api::command::Encryption::Dtls => sys::LD_SRTP_DTLS,
+                softphone_api::Encryption::Off => sys::LD_SRTP_OFF,
+                softphone_api::Encryption::Sdes => sys::LD_SRTP_SDES,
+                softphone_api::Encryption::Dtls => sys::LD_SRTP_DTLS,
             } as i32,
         };
         let mut native = -1;
