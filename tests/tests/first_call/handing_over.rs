@@ -1,9 +1,17 @@
-//! A call is handed to somebody from the window: refused, it is back with the reason; taken, it is theirs.
+//! A call is handed to somebody from the window: refused, it is back with the reason; taken, it is theirs. And somebody is
+//! asked first, made a third, and left alone with the customer.
 
-use anyhow::{Result, ensure};
-use linedesk_tests::lab::{Caller, Customer};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use linedesk_tests::lab::sound::compare;
+use linedesk_tests::lab::{Caller, Customer, Heard, SHORT, Speech, Subscriber, until};
 
 use crate::line::Line;
+
+const COLLEAGUE: &str = "84950001122";
+const CUSTOMERS_CARD: &str = "[data-part=call]:not(:has([data-part=about]))";
+const COLLEAGUES_CARD: &str = "[data-part=call]:has([data-part=about])";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the lab: cargo xtask test --only first-call"]
@@ -30,8 +38,114 @@ async fn a_call_comes_back_from_who_is_busy_and_goes_to_who_answers() -> Result<
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the lab: cargo xtask test --only first-call"]
+async fn a_colleague_is_asked_swapped_with_and_joined_with_the_customer() -> Result<()> {
+    let line = Line::available("asking-first").await?;
+    let (his, theirs) = (Speech::new(21, Duration::from_secs(5)), Speech::new(22, Duration::from_secs(5)));
+    let mut colleague = Subscriber::start(&line.pbx, Duration::ZERO, Some(theirs.clone())).await?;
+    let mut customer = Customer::call(&line.pbx, "700", Caller::default().saying(&his)).await?;
+    line.answer().await?;
+
+    consult(&line).await?;
+    ensure!(colleague.called(SHORT).await?.ends_with(COLLEAGUE), "another number was called");
+    line.desk.see("[data-part=transfer][data-kind=consult][data-step=consulting]").await?;
+    line.desk.see(&format!("{CUSTOMERS_CARD}[data-phase=held]")).await?;
+
+    // To the customer and back again.
+    line.desk.click(&format!("{CUSTOMERS_CARD} [data-do=resume]")).await?;
+    line.desk.see(&format!("{COLLEAGUES_CARD}[data-phase=held]")).await?;
+    line.desk.see(&format!("{CUSTOMERS_CARD}[data-phase=talking]")).await?;
+    line.desk.click(&format!("{COLLEAGUES_CARD} [data-do=resume]")).await?;
+    line.desk.see(&format!("{CUSTOMERS_CARD}[data-phase=held]")).await?;
+
+    line.desk.click("[data-do=complete]").await?;
+    line.desk.see_no("[data-part=call]").await?;
+    hear_each_other(&customer, &theirs, &colleague, &his).await?;
+    customer.hang_up().await?;
+    colleague.over(SHORT).await?;
+    line.lab.done();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the lab: cargo xtask test --only first-call"]
+async fn three_are_in_conference_and_two_stay() -> Result<()> {
+    let line = Line::available("conference").await?;
+    let (his, theirs) = (Speech::new(23, Duration::from_secs(5)), Speech::new(24, Duration::from_secs(5)));
+    let mut colleague = Subscriber::start(&line.pbx, Duration::ZERO, Some(theirs.clone())).await?;
+    let mut customer = Customer::call(&line.pbx, "700", Caller::default().saying(&his)).await?;
+    line.answer().await?;
+    consult(&line).await?;
+    line.desk.see("[data-part=transfer][data-kind=consult][data-step=consulting]").await?;
+
+    line.desk.click("[data-do=conference]").await?;
+    line.desk.see("[data-part=conference]").await?;
+    // Anna is silent, so each of the two hears the other alone: by her softphone, which mixes.
+    line.desk.see(&format!("{CUSTOMERS_CARD}[data-phase=talking]")).await?;
+    hear_each_other(&customer, &theirs, &colleague, &his).await?;
+    let both = line.pbx.cli("core show channels concise").await?;
+    ensure!(both.matches("PJSIP/1001").count() == 2, "both calls should still be Anna's: {both}");
+
+    line.desk.click("[data-do=leave-conference]").await?;
+    line.desk.see_no("[data-part=call]").await?;
+    let bridged = line.pbx.cli("core show channels concise").await?;
+    ensure!(!bridged.contains("PJSIP/1001"), "Anna should be out of it: {bridged}");
+    hear_each_other(&customer, &theirs, &colleague, &his).await?;
+    customer.hang_up().await?;
+    colleague.over(SHORT).await?;
+    line.lab.done();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the lab: cargo xtask test --only first-call"]
+async fn a_customer_who_gives_up_leaves_the_two_who_consult() -> Result<()> {
+    let line = Line::available("giving-up").await?;
+    let mut colleague = Subscriber::start(&line.pbx, Duration::ZERO, None).await?;
+    let mut customer = Customer::call(&line.pbx, "700", Caller::default()).await?;
+    line.answer().await?;
+    consult(&line).await?;
+    line.desk.see("[data-part=transfer][data-kind=consult][data-step=consulting]").await?;
+    customer.hang_up().await?;
+    line.desk.see_no("[data-part=transfer]").await?;
+    line.desk.see("[data-part=call][data-phase=talking]").await?;
+    line.hang_up().await?;
+    colleague.over(SHORT).await?;
+    line.lab.done();
+    Ok(())
+}
+
 async fn hand_over(line: &Line, to: &str) -> Result<()> {
     line.desk.click("[data-do=hand-over]").await?;
     line.desk.fill("[data-part=transfer-target]", to).await?;
     line.desk.click("[data-do=hand-over-when-answered]").await
+}
+
+async fn consult(line: &Line) -> Result<()> {
+    line.desk.click("[data-do=hand-over]").await?;
+    line.desk.fill("[data-part=transfer-target]", COLLEAGUE).await?;
+    line.desk.click("[data-do=consult]").await
+}
+
+/// From now on, not in what was heard before.
+async fn hear_each_other(customer: &Customer, theirs: &Speech, colleague: &Subscriber, his: &Speech) -> Result<()> {
+    let from = Instant::now();
+    hears("the customer hears the colleague", || customer.heard().from(from), theirs).await?;
+    hears("the colleague hears the customer", || colleague.heard().from(from), his).await
+}
+
+async fn hears(what: &str, heard: impl Fn() -> Heard, speech: &Speech) -> Result<()> {
+    let mut last = None;
+    let found = until(what, SHORT, async || {
+        // The last three seconds: what was played while the two were joined is no part of it.
+        let samples = heard().samples();
+        let recent = &samples[samples.len().saturating_sub(24_000)..];
+        let comparison = compare(speech, recent);
+        let enough = comparison.windows >= 5 && comparison.score > 0.7;
+        last = Some(comparison);
+        enough.then_some(())
+    })
+    .await;
+    found.with_context(|| format!("{what}: {last:?}"))
 }
