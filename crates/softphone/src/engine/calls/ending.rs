@@ -44,7 +44,9 @@ impl Loop {
         let (code, reason) = match call.redirections.refused {
             // pjsip's own word for it would be that we cancelled.
             Some(why) if by == EndedBy::FarSide => (302, why.to_owned()),
-            _ if by == EndedBy::Loss && reason.is_empty() => (code, "no sound and no answer".to_owned()),
+            // pjsip does not ask about a place where the call has been already.
+            None if code / 100 == 3 => (code, "redirected in a circle".to_owned()),
+            _ if by == EndedBy::Loss && code < 300 => (code, "no sound and no answer".to_owned()),
             _ => (code, reason),
         };
         tracing::info!(call = id.0, ?by, code, "call {} is over", id.0);
