@@ -5,45 +5,6 @@ using namespace linedesk;
 
 namespace {
 
-struct Party {
-    std::string number, name;
-};
-
-// Display name and user part of a name-addr or of a bare URI.
-Party party_of(const pjsip_uri *uri) {
-    Party p;
-    if (!uri) return p;
-    if (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri)) {
-        const auto *bare = static_cast<const pjsip_sip_uri *>(pjsip_uri_get_uri(uri));
-        p.number = of(bare->user);
-        // pjsip wraps every URI of From, To and of a parse as name-addr; its own vtable tells the wrapper from the URI.
-        if (static_cast<const void *>(bare) != static_cast<const void *>(uri))
-            p.name = of(reinterpret_cast<const pjsip_name_addr *>(uri)->display);
-    } else if (PJSIP_URI_SCHEME_IS_TEL(uri)) {
-        p.number = of(static_cast<const pjsip_tel_uri *>(pjsip_uri_get_uri(uri))->number);
-    }
-    return p;
-}
-
-// The caller of an INVITE: P-Asserted-Identity (RFC 3325), else Remote-Party-ID, else From.
-Party caller_of(pjsip_rx_data *rdata) {
-    const pj_str_t names[] = {{const_cast<char *>("P-Asserted-Identity"), 19}, {const_cast<char *>("Remote-Party-ID"), 15}};
-    for (const auto &name : names) {
-        auto *hdr = static_cast<pjsip_generic_string_hdr *>(pjsip_msg_find_hdr_by_name(rdata->msg_info.msg, &name, nullptr));
-        if (!hdr) continue;
-        // The parser writes a NUL behind the text and cuts parameters it does not know: give it a copy, up to the '>'.
-        std::string value = of(hdr->hvalue);
-        auto end = value.find('>');
-        if (end != std::string::npos) value.resize(end + 1);
-        auto *copy = static_cast<char *>(pj_pool_alloc(rdata->tp_info.pool, value.size() + 1));
-        memcpy(copy, value.c_str(), value.size() + 1);
-        const pjsip_uri *uri = pjsip_parse_uri(rdata->tp_info.pool, copy, value.size(), PJSIP_PARSE_URI_AS_NAMEADDR);
-        Party p = party_of(uri);
-        if (!p.number.empty() || !p.name.empty()) return p;
-    }
-    return rdata->msg_info.from ? party_of(rdata->msg_info.from->uri) : Party();
-}
-
 // Why a request or an answer says that it ends the call (RFC 3326), "" when it does not say.
 std::string reason_of(const SipEvent &event) {
     if (event.type != PJSIP_EVENT_TSX_STATE || event.body.tsxState.type != PJSIP_EVENT_RX_MSG) return "";
@@ -72,45 +33,6 @@ bool slot_is_anothers(const PhoneCall &call) {
 } // namespace
 
 namespace linedesk {
-
-void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
-    quietly([&] {
-        int32_t refuse = phone_.refuse.load();
-        if (refuse == 0 && pjsua_call_get_count() > phone_.config.max_calls) refuse = PJSIP_SC_BUSY_HERE;
-        if (refuse != 0) {
-            pjsua_call_hangup(prm.callId, static_cast<unsigned>(refuse), nullptr, nullptr);
-            ld_event e{};
-            e.kind = LD_EVENT_REFUSED;
-            e.account = getId();
-            e.code = refuse;
-            phone_.post(e);
-            return;
-        }
-        Party caller = caller_of(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
-        uint64_t key = phone_.next_call++;
-        auto owned = std::make_unique<PhoneCall>(phone_, *this, key, prm.callId);
-        PhoneCall *call = owned.get();
-        {
-            std::lock_guard<std::mutex> lock(phone_.mutex);
-            phone_.calls[key] = std::move(owned);
-        }
-        // The event goes first, so that nobody hears of a state of a call that he does not know.
-        std::string sip_call_id = call->getInfo().callIdString;
-        ld_event e{};
-        e.kind = LD_EVENT_INCOMING;
-        e.account = getId();
-        e.call = key;
-        e.text = sip_call_id.c_str();
-        e.text2 = caller.number.c_str();
-        e.text3 = caller.name.c_str();
-        phone_.post(e);
-        CallOpParam op(true);
-        op.opt.videoCount = 0;
-        op.opt.textCount = 0;
-        op.statusCode = PJSIP_SC_RINGING;
-        call->answer(op);
-    });
-}
 
 void PhoneCall::onCallState(OnCallStateParam &prm) {
     quietly([&] {
@@ -148,10 +70,14 @@ void PhoneCall::onCallMediaState(OnCallMediaStateParam &) {
 void PhoneCall::onCallTsxState(OnCallTsxStateParam &prm) {
     quietly([&] {
         const SipTransaction &tsx = prm.e.body.tsxState.tsx;
-        if (tsx.method != "OPTIONS" || tsx.role != PJSIP_ROLE_UAC) return;
+        if ((tsx.method != "OPTIONS" && tsx.method != "INFO") || tsx.role != PJSIP_ROLE_UAC) return;
         if (tsx.state != PJSIP_TSX_STATE_COMPLETED && tsx.state != PJSIP_TSX_STATE_TERMINATED) return;
+        // The end of a transaction whose answer was told is no second answer.
+        if (prm.e.body.tsxState.prevState == PJSIP_TSX_STATE_COMPLETED) return;
+        // pjsip asks again with a digest by itself.
+        if (tsx.statusCode == PJSIP_SC_UNAUTHORIZED || tsx.statusCode == PJSIP_SC_PROXY_AUTHENTICATION_REQUIRED) return;
         ld_event e{};
-        e.kind = LD_EVENT_PROBE;
+        e.kind = tsx.method == "INFO" ? LD_EVENT_DIGIT : LD_EVENT_PROBE;
         e.call = key_;
         e.code = tsx.statusCode;
         phone_.post(e);
@@ -229,6 +155,11 @@ bool ld_call_hangup(ld_phone *phone, uint64_t call, int32_t code, ld_error *erro
     return guarded(error, [&] {
         PhoneCall *c = self(phone).call(call, error);
         if (!c) return false;
+        // Between a redirection and the word about it there is no INVITE that could be cancelled.
+        if (c->redirected.exchange(false)) {
+            c->processRedirect(PJSIP_REDIRECT_STOP);
+            return true;
+        }
         CallOpParam op;
         op.statusCode = static_cast<pjsip_status_code>(code);
         c->hangup(op);
@@ -248,18 +179,6 @@ bool ld_call_unhold(ld_phone *phone, uint64_t call, ld_error *error) {
         CallOpParam op = audio_only();
         op.opt.flag |= PJSUA_CALL_UNHOLD;
         c.reinvite(op);
-        return true;
-    });
-}
-
-bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *error) {
-    return guarded(error, [&] {
-        PhoneCall *c = self(phone).call(call, error);
-        if (!c) return false;
-        CallSendDtmfParam p;
-        p.method = PJSUA_DTMF_METHOD_RFC2833;
-        p.digits = digits;
-        c->sendDtmf(p);
         return true;
     });
 }

@@ -36,13 +36,16 @@ enum ld_srtp { LD_SRTP_OFF = 0, LD_SRTP_SDES = 1, LD_SRTP_DTLS = 2 };
 enum ld_event_kind {
     LD_EVENT_REGISTRATION = 1, /* account, code, expires_s; text: reason, text2: our Contact in the answer, "" when absent,
                                   text3: what TLS complained about */
-    LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name. 180 is already sent */
+    LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name as it stands there,
+                                  headers: of the INVITE. 180 is already sent */
     LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase, text2: Reason header (RFC 3326), "" when absent */
     LD_EVENT_CALL_MEDIA = 4,   /* call, state = ld_media */
     LD_EVENT_PROBE = 5,        /* call, code: the answer to ld_call_probe */
     LD_EVENT_REFUSED = 6,      /* account, code: an INVITE was answered with code without asking anybody */
     LD_EVENT_TRANSFER = 7,     /* call, code, state: 1 when nothing comes after it; text: reason. How our REFER fares */
-    LD_EVENT_STRANGER = 8      /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
+    LD_EVENT_STRANGER = 8,     /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
+    LD_EVENT_DIGIT = 30,       /* call, code: the answer to ld_call_dtmf_info */
+    LD_EVENT_REDIRECTED = 31   /* call; text: URI. It waits for ld_call_redirect */
 };
 
 /* As pjsip_inv_state. */
@@ -64,6 +67,7 @@ typedef struct ld_event {
     const char *text;
     const char *text2;
     const char *text3;
+    const char *headers;      /* a line "Name: value" for each header, each ended by one line feed */
 } ld_event;
 
 typedef struct ld_config {
@@ -134,6 +138,14 @@ bool ld_call_hangup(ld_phone *phone, uint64_t call, int32_t code, ld_error *erro
 bool ld_call_hold(ld_phone *phone, uint64_t call, ld_error *error);
 bool ld_call_unhold(ld_phone *phone, uint64_t call, ld_error *error);
 bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *error);
+/* One digit by SIP INFO (application/dtmf-relay). Answered by LD_EVENT_DIGIT. */
+bool ld_call_dtmf_info(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_error *error);
+/* One digit as two tones in what the call hears of us; the microphone is to be away meanwhile (ld_call_connect). */
+bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_error *error);
+/* No further tone comes for now. */
+void ld_call_tone_end(ld_phone *phone, uint64_t call);
+/* After LD_EVENT_REDIRECTED: call that URI, or try the next one that the redirection names. */
+bool ld_call_redirect(ld_phone *phone, uint64_t call, bool follow, ld_error *error);
 /* Joins the call's stream with the sound device; microphone false: only what we hear. */
 bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *error);
 /* REFER: the other side is to call uri instead. Told about by LD_EVENT_TRANSFER. */

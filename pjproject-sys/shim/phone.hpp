@@ -86,6 +86,12 @@ public:
     void onCallTransferRequest(OnCallTransferRequestParam &prm) override;
     void onCallReplaceRequest(OnCallReplaceRequestParam &prm) override;
     void onCallTransferStatus(OnCallTransferStatusParam &prm) override;
+    pjsip_redirect_op onCallRedirected(OnCallRedirectedParam &prm) override;
+
+    // Whether the call stands still until somebody says whether a redirection is followed.
+    std::atomic<bool> redirected{false};
+    // Digits as tones; used by the owning thread alone.
+    std::unique_ptr<ToneGenerator> tones;
 
 private:
     Phone &phone_;
@@ -154,6 +160,7 @@ public:
         if (!e.text) e.text = "";
         if (!e.text2) e.text2 = "";
         if (!e.text3) e.text3 = "";
+        if (!e.headers) e.headers = "";
         if (config.on_event) config.on_event(config.context, &e);
     }
     PhoneCall *call(uint64_t key, ld_error *error) {

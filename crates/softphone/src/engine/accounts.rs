@@ -78,6 +78,20 @@ impl AccountState {
         &self.wanted.domain
     }
 
+    /// Names of whom we trust with our calls: the domain and its servers.
+    pub(crate) fn places(&self) -> Vec<String> {
+        let backups = self.wanted.backup_servers.iter().map(|server| server.host.clone());
+        [self.wanted.domain.clone(), self.wanted.server.clone()].into_iter().chain(backups).collect()
+    }
+
+    pub(crate) fn dtmf(&self) -> softphone_api::DtmfMethod {
+        self.wanted.dtmf
+    }
+
+    pub(crate) fn pass_headers(&self) -> &[String] {
+        &self.wanted.pass_headers
+    }
+
     fn set(&mut self, state: RegistrationState, status: u16, reason: String) {
         if self.state != state {
             self.since_ms = utc_ms();

@@ -1,27 +1,37 @@
 //! Calls: their state, how they come, are made and answered, and their ends. What happens in between has rooms of its own.
 
+mod alert;
 mod conference;
 mod digits;
+mod ending;
 mod hold;
+mod incoming;
 mod measure;
 mod media;
+mod progress;
 mod transfer;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use softphone_api::{
-    AccountId, Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, CommandErrorCode, EndedBy, Event, Quality,
-    RejectReason, Reply, Transfer, TransferStep, Warning,
+    AccountId, Call, CallDirection, CallId, CallPhase, CommandErrorCode, EndedBy, Event, Progress, Quality, RejectReason,
+    Reply, Transfer, TransferStep, Warning,
 };
 
+pub(crate) use ending::Undecided;
+pub(crate) use incoming::Invitation;
+
 use super::phone::{Invite, NativeAccount, Stream};
-use super::{Done, FORGET_AFTER, Loop, MAX_CALLS, ms, refuse, utc_ms};
+use super::{Done, Loop, MAX_CALLS, ms, refuse, utc_ms};
 use crate::target;
 use crate::warnings::{LEVELS_EVERY, Watch};
+use digits::Digits;
+use progress::Redirections;
 
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
+#[derive(Debug)]
 pub(crate) struct CallState {
     id: CallId,
     account: AccountId,
@@ -32,10 +42,19 @@ pub(crate) struct CallState {
     stream: Stream,
     number: String,
     name: Option<String>,
+    headers: BTreeMap<String, String>,
+    answer_after_s: Option<u16>,
+    answered_by_itself: bool,
+    progress: Option<Progress>,
+    /// Whom we called, as `user@host`.
+    dialled: Option<String>,
+    redirections: Redirections,
     started: Instant,
     started_at_ms: i64,
     answered: Option<(Instant, i64)>,
     held: Option<Instant>,
+    /// All holds but the present one.
+    held_before: Duration,
     answering: bool,
     muted: bool,
     encrypted: bool,
@@ -44,8 +63,7 @@ pub(crate) struct CallState {
     want_hold: bool,
     hold_at: Option<Instant>,
     hold_tries: u32,
-    digits: VecDeque<char>,
-    digit_at: Option<Instant>,
+    digits: Digits,
     measure_at: Option<Instant>,
     received: u32,
     received_at: Instant,
@@ -85,10 +103,17 @@ impl CallState {
             stream: Stream::None,
             number: String::new(),
             name: None,
+            headers: BTreeMap::new(),
+            answer_after_s: None,
+            answered_by_itself: false,
+            progress: None,
+            dialled: None,
+            redirections: Redirections::default(),
             started: now,
             started_at_ms: utc_ms(),
             answered: None,
             held: None,
+            held_before: Duration::ZERO,
             answering: false,
             muted: false,
             encrypted: false,
@@ -96,8 +121,7 @@ impl CallState {
             want_hold: false,
             hold_at: None,
             hold_tries: 0,
-            digits: VecDeque::new(),
-            digit_at: None,
+            digits: Digits::default(),
             measure_at: None,
             received: 0,
             received_at: now,
@@ -148,16 +172,16 @@ impl CallState {
             phase: self.phase(),
             remote_number: self.number.clone(),
             remote_name: self.name.clone(),
-            headers: std::collections::BTreeMap::new(),
-            answer_after_s: None,
-            answered_by_itself: false,
-            progress: None,
+            headers: self.headers.clone(),
+            answer_after_s: self.answer_after_s,
+            answered_by_itself: self.answered_by_itself,
+            progress: self.progress,
             started_at_ms: self.started_at_ms,
             answered_at_ms: self.answered.map(|(_, at)| at),
             age_ms: ms(self.started.elapsed()),
             talk_ms: self.answered.map(|(at, _)| ms(at.elapsed())),
             hold_ms: self.held.map(|at| ms(at.elapsed())),
-            held_in_all_ms: 0,
+            held_in_all_ms: ms(self.held_before + self.held.map(|at| at.elapsed()).unwrap_or_default()),
             muted: self.muted,
             encrypted: self.encrypted,
             consults_for: self.consults_for,
@@ -169,16 +193,9 @@ impl CallState {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let own = [self.hold_at, self.digit_at, self.measure_at, self.probe_until, self.level_at];
+        let own = [self.hold_at, self.digits.next_at, self.measure_at, self.probe_until, self.level_at];
         own.into_iter().chain([self.end_at, self.ring_until, self.join_until]).flatten().min()
     }
-}
-
-/// The cause out of a Reason header (RFC 3326): `Q.850;cause=16;text="Normal Clearing"`, perhaps after one of SIP's own.
-fn q850(header: &str) -> Option<u16> {
-    let of_q850 = header.split(',').find(|reason| reason.trim_start().to_ascii_lowercase().starts_with("q.850"))?;
-    let cause = of_q850.split(';').find_map(|parameter| parameter.trim().strip_prefix("cause="))?;
-    cause.trim().parse().ok()
 }
 
 /// Whether an answer to OPTIONS says that nobody knows this call there. Anything else, even an error, is a sign of life.
@@ -199,24 +216,10 @@ impl Loop {
         Err(refuse(CommandErrorCode::WrongPhase, format!("call {} is {phase:?}: it cannot {what}", id.0)))
     }
 
-    pub(super) fn incoming(
-        &mut self,
-        native: NativeAccount,
-        id: CallId,
-        sip_call_id: String,
-        number: String,
-        name: String,
-    ) {
-        let Some(account) = self.account_of(native).cloned() else {
-            // Its account was taken away in the same moment.
-            let _ = self.phone.hang_up(id, 480);
-            self.forget.push((Instant::now() + FORGET_AFTER, id));
-            return;
-        };
-        let mut call = CallState::new(id, account, native, sip_call_id, CallDirection::Incoming);
-        call.number = number;
-        call.name = Some(name).filter(|n| !n.is_empty());
-        tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "incoming call {}", id.0);
+    /// A new call, with the ways of its account.
+    fn take_in(&mut self, mut call: CallState) {
+        call.digits = Digits::by(self.accounts.get(&call.account).map(|account| account.dtmf()).unwrap_or_default());
+        let id = call.id;
         self.calls.insert(id, call);
         self.idle_since = None;
         self.emit_call(id);
@@ -253,14 +256,14 @@ impl Loop {
         let (id, sip_call_id) = self.phone.make(native, &uri, headers)?;
         let mut call = CallState::new(id, account.clone(), native, sip_call_id, CallDirection::Outgoing);
         call.number = target::number_of(&uri);
+        call.dialled = progress::place_of(&uri);
         call.consults_for = consults_for;
         tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "outgoing call {}", id.0);
-        self.calls.insert(id, call);
-        self.emit_call(id);
+        self.take_in(call);
         Ok(id)
     }
 
-    pub(super) fn answer(&mut self, id: CallId, end_running: bool, busy: &[CallId]) -> Done {
+    pub(super) fn answer(&mut self, id: CallId, end_running: bool, busy: &[CallId], by_itself: bool) -> Done {
         self.in_phase(id, "be answered", &[CallPhase::Ringing])?;
         if end_running {
             for running in self.running(Some(id)) {
@@ -278,6 +281,9 @@ impl Loop {
             }
             return Err(e.into());
         }
+        if by_itself {
+            self.tell_answered_by_itself(id);
+        }
         for other in busy {
             // One that has gone meanwhile need not be refused.
             if *other != id && self.in_phase(*other, "be refused", &[CallPhase::Ringing]).is_ok() {
@@ -285,6 +291,15 @@ impl Loop {
             }
         }
         Ok(Reply::Done)
+    }
+
+    /// The operator did nothing and is in a conversation all the same: it must be heard and seen.
+    fn tell_answered_by_itself(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answered_by_itself = true;
+        }
+        // The beep in the operator's ear belongs here.
+        self.emit_call(id);
     }
 
     pub(super) fn reject(&mut self, id: CallId, reason: RejectReason) -> Done {
@@ -320,26 +335,27 @@ impl Loop {
         Ok(Reply::Done)
     }
 
-    pub(super) fn end_call_now(&mut self, id: CallId) {
-        if self.finish(id, EndedBy::Us, 0).is_err() {
-            tracing::debug!(call = id.0, "hanging up at the end");
-        }
-    }
-
     pub(super) fn call_state(&mut self, id: CallId, invite: Invite, code: u16, reason: String, why: &str) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let before = call.phase();
+        let (before, progress) = (call.phase(), call.progress);
         call.invite = invite;
         match invite {
+            Invite::Early => call.goes_forward(code),
             Invite::Connecting | Invite::Confirmed => {
-                call.answered.get_or_insert_with(|| (Instant::now(), utc_ms()));
+                call.progress = None;
+                if call.answered.is_none() {
+                    call.answered = Some((Instant::now(), utc_ms()));
+                    // Early media had no microphone in it.
+                    self.set_microphone(id);
+                }
             }
             Invite::Disconnected => {
-                self.call_over(id, code, reason, q850(why));
+                self.call_over(id, code, reason, ending::q850(why));
                 return;
             }
             _ => {}
         }
+        let Some(call) = self.calls.get_mut(&id) else { return };
         if invite == Invite::Confirmed {
             call.measure_at.get_or_insert_with(|| Instant::now() + MEASURE_EVERY);
             call.level_at.get_or_insert_with(|| Instant::now() + LEVELS_EVERY);
@@ -349,42 +365,11 @@ impl Loop {
                 self.apply_hold(id);
             }
         }
-        if self.calls.get(&id).is_some_and(|c| c.phase() != before) {
+        if self.calls.get(&id).is_some_and(|c| c.phase() != before || c.progress != progress) {
             self.emit_call(id);
             self.target_state(id);
         }
-    }
-
-    fn call_over(&mut self, id: CallId, code: u16, reason: String, q850: Option<u16>) {
-        let Some(mut call) = self.calls.remove(&id) else { return };
-        call.invite = Invite::Disconnected;
-        let by = match call.ended_by {
-            Some(by) => by,
-            // A conversation that ends with one of these had nobody to end it.
-            None if call.answered.is_some() && is_dead(code) => EndedBy::Loss,
-            None => EndedBy::FarSide,
-        };
-        let reason =
-            if by == EndedBy::Loss && reason.is_empty() { "no sound and no answer".to_owned() } else { reason };
-        tracing::info!(call = id.0, ?by, code, "call {} is over", id.0);
-        self.forget.push((Instant::now() + FORGET_AFTER, id));
-        if let Some(transfer) = call.transfer.as_mut().filter(|transfer| transfer.step == TransferStep::Joining) {
-            // The PBX has ended it before it said that it joined the two.
-            transfer.step = TransferStep::Done;
-        }
-        let (waiting, transfer) = (call.consults_for, call.transfer.clone());
-        let record = Box::new(CallRecord { call: call.public(), end: CallEnd { by, sip_status: code, reason, q850 } });
-        self.emit(Event::CallEnded { record });
-        if let Some(waiting) = waiting {
-            self.target_over(waiting, code);
-        }
-        self.waiting_over(id, transfer.as_ref());
-        self.conference_shrinks();
-        self.drop_retired();
-        if self.calls.is_empty() {
-            self.close_sound();
-        }
-        self.settle_when_idle();
+        self.digits_go_on(id);
     }
 
     pub(super) fn tick_calls(&mut self, now: Instant) {
@@ -393,7 +378,7 @@ impl Loop {
         for id in due {
             let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let Some(call) = self.calls.get(&id) else { continue };
-            let (hold, digit, measure) = (is_due(call.hold_at), is_due(call.digit_at), is_due(call.measure_at));
+            let (hold, digit, measure) = (is_due(call.hold_at), is_due(call.digits.next_at), is_due(call.measure_at));
             let (level, probe) = (is_due(call.level_at), is_due(call.probe_until));
             if hold {
                 self.apply_hold(id);
@@ -415,6 +400,7 @@ impl Loop {
                 self.lose(id);
             }
         }
+        self.decide_due(now);
     }
 
     fn emit_call(&mut self, id: CallId) {
@@ -428,21 +414,6 @@ impl Loop {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn causes() {
-        for (header, cause) in [
-            ("Q.850;cause=16", Some(16)),
-            ("Q.850;cause=17;text=\"User busy\"", Some(17)),
-            ("SIP;cause=200;text=\"Call completed elsewhere\", q.850 ; cause=26", Some(26)),
-            ("SIP;cause=487", None),
-            ("Q.850;cause=", None),
-            ("Q.850;cause=99999999", None),
-            ("", None),
-        ] {
-            assert_eq!(q850(header), cause, "{header}");
-        }
-    }
 
     #[test]
     fn signs_of_life() {

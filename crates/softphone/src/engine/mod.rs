@@ -18,7 +18,7 @@ use softphone_api::{AccountId, CallId, Command, CommandError, CommandErrorCode, 
 use tokio::sync::mpsc;
 
 use accounts::AccountState;
-use calls::CallState;
+use calls::{CallState, Undecided};
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
 
@@ -192,6 +192,8 @@ pub(crate) struct Loop {
     /// Accounts that are wanted and could not be made.
     unmade: BTreeMap<AccountId, softphone_api::Registration>,
     calls: BTreeMap<CallId, CallState>,
+    /// Ended, and it is not known yet how.
+    undecided: Vec<Undecided>,
     forget: Vec<(Instant, CallId)>,
     media: Media,
     sound: Sound,
@@ -236,6 +238,7 @@ impl Loop {
             retired: Vec::new(),
             unmade: BTreeMap::new(),
             calls: BTreeMap::new(),
+            undecided: Vec::new(),
             forget: Vec::new(),
             media: Media::default(),
             sound: Sound::new(options.null_audio),
@@ -262,10 +265,7 @@ impl Loop {
             }
             self.tick(Instant::now());
         }
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
-        for id in ids {
-            self.end_call_now(id);
-        }
+        self.end_all(inbox);
         self.unregister_all();
         self.await_unregistered(inbox);
     }
@@ -309,9 +309,7 @@ impl Loop {
             PhoneEvent::Registration { account, code, reason, contact, tls, expires_s } => {
                 self.registration_answer(account, code, reason, contact, tls, expires_s);
             }
-            PhoneEvent::Incoming { account, call, sip_call_id, number, name } => {
-                self.incoming(account, call, sip_call_id, number, name);
-            }
+            PhoneEvent::Incoming { account, call, invitation } => self.incoming(account, call, invitation),
             PhoneEvent::State { call, invite, code, reason, why } => self.call_state(call, invite, code, reason, &why),
             PhoneEvent::Media { call, stream } => self.call_media(call, stream),
             PhoneEvent::Probe { call, code } => self.call_probe(call, code),
@@ -319,6 +317,8 @@ impl Loop {
                 tracing::warn!(count, last = address, "SIP from others than our servers is dropped");
             }
             PhoneEvent::Transfer { call, code, over } => self.transfer_told(call, code, over),
+            PhoneEvent::Digit { call, code } => self.digit_answered(call, code),
+            PhoneEvent::Redirected { call, uri } => self.redirected(call, &uri),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -329,7 +329,9 @@ impl Loop {
             Command::Register { account } => self.register(&account),
             Command::Unregister { account } => self.unregister(&account),
             Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
-            Command::Answer { call, end_running, busy, by_itself: _ } => self.answer(call, end_running, &busy),
+            Command::Answer { call, end_running, busy, by_itself } => {
+                self.answer(call, end_running, &busy, by_itself)
+            }
             Command::Reject { call, reason } => self.reject(call, reason),
             Command::HangUp { call } => self.hang_up(call),
             Command::Hold { call } => self.hold(call),
@@ -366,7 +368,7 @@ impl Loop {
     fn is_over(&self) -> bool {
         match self.ending {
             Ending::Now => true,
-            Ending::WhenIdle => self.calls.is_empty(),
+            Ending::WhenIdle => self.calls.is_empty() && self.undecided.is_empty(),
             Ending::Not => match (self.unattached_idle, self.idle_since) {
                 (Some(limit), Some(since)) => since.elapsed() >= limit,
                 _ => false,
@@ -404,6 +406,7 @@ impl Loop {
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
+            .chain(self.undecided_deadline())
             .min()
     }
 

@@ -176,6 +176,11 @@ impl Console {
     pub fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
         self.talk.wait(what, found)
     }
+
+    /// Whether such a message has come up to now, besides those that were waited for.
+    pub fn has_come(&self, found: impl Fn(&Value) -> bool) -> bool {
+        self.talk.seen.iter().any(found)
+    }
 }
 
 impl Drop for Console {

@@ -8,8 +8,9 @@ use super::PbxSettings;
 use crate::lab::certificate;
 use crate::lab::sound::{self, Speech};
 
-/// Plain phones; 1011 takes SDES only, 1012 DTLS only.
-pub const OPERATORS: [(&str, &str); 8] = [
+/// Plain phones; 1011 takes SDES only, 1012 DTLS only. 1021 sends its digits as tones, 1022 by INFO; 1023 hears of a hold by a
+/// re-INVITE, and its calls are kept alive by session timers.
+pub const OPERATORS: [(&str, &str); 11] = [
     ("1001", ""),
     ("1002", ""),
     ("1003", ""),
@@ -17,6 +18,9 @@ pub const OPERATORS: [(&str, &str); 8] = [
     ("1005", ""),
     ("1006", ""),
     ("1011", "media_encryption = sdes"),
+    ("1021", "dtmf_mode = inband\ndisallow = all\nallow = alaw"),
+    ("1022", "dtmf_mode = info"),
+    ("1023", "moh_passthrough = yes\ntimers = always\ntimers_min_se = 90\ntimers_sess_expires = 90"),
     (
         "1012",
         "media_encryption = dtls\ndtls_auto_generate_cert = yes\ndtls_verify = no\ndtls_setup = actpass\nice_support = yes",
@@ -77,6 +81,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         ("musiconhold.conf", include_str!("../../../lab/asterisk/musiconhold.conf")),
         ("pjsip.conf", include_str!("../../../lab/asterisk/pjsip.conf")),
         ("queues.conf", include_str!("../../../lab/asterisk/queues.conf")),
+        ("res_parking.conf", include_str!("../../../lab/asterisk/res_parking.conf")),
         ("rtp.conf", include_str!("../../../lab/asterisk/rtp.conf")),
     ] {
         let filled = fields.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value));
@@ -96,7 +101,6 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         "stasis.conf",
         "pjproject.conf",
         "confbridge.conf",
-        "res_parking.conf",
     ] {
         let from = root.join("etc/asterisk").join(name);
         if from.is_file() {

@@ -52,7 +52,7 @@ impl Loop {
         self.apply_hold(id);
         if hold {
             // At once, not when the re-INVITE is answered: who is held must not hear us any more.
-            let _ = self.phone.connect(id, false);
+            self.set_microphone(id);
         }
     }
 

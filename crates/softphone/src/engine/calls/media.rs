@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use softphone_api::{CallId, Reply};
+use softphone_api::{CallId, Reply, TransferKind};
 
 use super::super::{Done, Loop};
-use super::Stream;
+use super::transfer::is_under_way;
+use super::{CallState, Stream};
 
 impl Loop {
     pub(in super::super) fn mute(&mut self, id: CallId, muted: bool) -> Done {
@@ -13,10 +14,8 @@ impl Loop {
         for id in self.together(id) {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.muted = muted;
-                if call.stream == Stream::Active && !call.want_hold {
-                    self.phone.connect(id, !muted)?;
-                }
             }
+            self.set_microphone(id);
             self.emit_call(id);
         }
         Ok(Reply::Done)
@@ -24,33 +23,54 @@ impl Loop {
 
     pub(in super::super) fn call_media(&mut self, id: CallId, stream: Stream) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let before = call.phase();
+        let (before, progress) = (call.phase(), call.progress);
         call.stream = stream;
         call.received_at = Instant::now();
         call.probe_until = None;
         if stream == Stream::HeldByUs {
             call.held.get_or_insert_with(Instant::now);
-        } else {
-            call.held = None;
+        } else if let Some(since) = call.held.take() {
+            call.held_before += since.elapsed();
         }
         if (stream == Stream::HeldByUs) == call.want_hold {
             call.hold_at = None;
         }
-        let microphone = !call.muted && !call.want_hold;
+        // 0: what was said last stays true.
+        call.goes_forward(0);
         if matches!(stream, Stream::Active | Stream::HeldThere) {
             self.open_sound();
-            if let Err(e) = self.phone.connect(id, microphone) {
-                tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
-            }
+            self.set_microphone(id);
             self.mix();
         }
         let encrypted = self.phone.counters(id).is_some_and(|c| c.encrypted);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let changed = call.phase() != before || call.encrypted != encrypted;
+        let changed = call.phase() != before || call.encrypted != encrypted || call.progress != progress;
         call.encrypted = encrypted;
         if changed {
             self.emit_call(id);
             self.target_state(id);
         }
+        self.digits_go_on(id);
+    }
+
+    /// Joins the call with the sound device as it should be now: what comes is heard, and our microphone where it may be.
+    pub(super) fn set_microphone(&self, id: CallId) {
+        let Some(call) = self.calls.get(&id).filter(|call| matches!(call.stream, Stream::Active | Stream::HeldThere))
+        else {
+            return;
+        };
+        if let Err(e) = self.phone.connect(id, self.may_hear_us(call)) {
+            tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
+        }
+    }
+
+    /// Nobody hears the operator before the answer, on hold, muted, or while digits sound; and a colleague who is handed a
+    /// call hears the customer first.
+    fn may_hear_us(&self, call: &CallState) -> bool {
+        let is_handed = |waiting: &CallState| {
+            waiting.transfer.as_ref().is_some_and(|t| t.kind == TransferKind::HandOver && is_under_way(t))
+        };
+        let handed = call.consults_for.and_then(|id| self.waiting_for_target(id)).is_some_and(is_handed);
+        call.answered.is_some() && !call.muted && !call.want_hold && !call.digits.sounding && !handed
     }
 }

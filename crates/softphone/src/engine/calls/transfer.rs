@@ -10,6 +10,7 @@ use softphone_api::{
 };
 
 use super::super::{Done, Loop, refuse};
+use super::CallState;
 use crate::target;
 
 /// How long the other side may take to say what became of a transfer.
@@ -17,14 +18,14 @@ const JOIN: Duration = Duration::from_secs(10);
 /// Nobody lets a customer wait longer for one colleague.
 const LONGEST_RING_S: u16 = 120;
 /// A PBX that has joined two calls ends ours by itself. Sooner than this we do not: it may still be joining them.
-const PBX_ENDS: Duration = Duration::from_secs(2);
+pub(super) const PBX_ENDS: Duration = Duration::from_secs(2);
 /// How long it rings at a colleague for whom the operator does not want to wait any more.
 const RING: Duration = Duration::from_secs(20);
 
 const ANSWERED: [CallPhase; 3] = [CallPhase::Talking, CallPhase::Held, CallPhase::HeldThere];
 
 /// Nothing has come of it yet.
-fn is_under_way(transfer: &Transfer) -> bool {
+pub(super) fn is_under_way(transfer: &Transfer) -> bool {
     !matches!(transfer.step, TransferStep::Done | TransferStep::Failed)
 }
 
@@ -91,6 +92,10 @@ impl Loop {
 
     pub(in super::super) fn complete_transfer(&mut self, id: CallId) -> Done {
         let target = self.target_of(id)?;
+        // A second REFER would be refused by the PBX, and its refusal taken for the first one's.
+        if self.call(id)?.transfer.as_ref().is_some_and(|transfer| transfer.step == TransferStep::Joining) {
+            return Err(refuse(CommandErrorCode::WrongPhase, format!("call {} is being joined already", id.0)));
+        }
         if ANSWERED.contains(&self.call(target)?.phase()) {
             self.join(id, target);
             return Ok(Reply::Done);
@@ -141,7 +146,13 @@ impl Loop {
         self.consulted_about(id).ok_or_else(nobody)
     }
 
-    fn consulted_about(&self, id: CallId) -> Option<CallId> {
+    /// The call that waits for one to a target.
+    pub(super) fn waiting_for_target(&self, id: CallId) -> Option<&CallState> {
+        let ended = || self.undecided.iter().map(|one| &one.call).find(|call| call.id == id);
+        self.calls.get(&id).or_else(ended)
+    }
+
+    pub(super) fn consulted_about(&self, id: CallId) -> Option<CallId> {
         self.calls.values().find(|call| call.consults_for == Some(id)).map(|call| call.id)
     }
 
@@ -232,6 +243,9 @@ impl Loop {
 
     /// How our REFER fares, as the other side tells.
     pub(in super::super) fn transfer_told(&mut self, id: CallId, code: u16, over: bool) {
+        if over && code >= 200 && self.decide(id, code < 300) {
+            return;
+        }
         let Some(transfer) = self.calls.get(&id).and_then(|call| call.transfer.clone()) else { return };
         if !is_under_way(&transfer) {
             return;
@@ -275,7 +289,10 @@ impl Loop {
     }
 
     /// The call to a target is over: what becomes of the call that waits for it?
-    pub(super) fn target_over(&mut self, id: CallId, code: u16) {
+    pub(super) fn target_over(&mut self, id: CallId, code: u16, by: EndedBy) {
+        if self.decide(id, by == EndedBy::FarSide) {
+            return;
+        }
         let step = self.calls.get(&id).and_then(|call| call.transfer.as_ref()).map(|transfer| transfer.step);
         match step {
             Some(TransferStep::Calling | TransferStep::Ringing) => {

@@ -76,10 +76,34 @@ impl Phone {
         })
     }
 
-    pub(crate) fn dtmf(&self, call: CallId, digits: &str) -> Result<()> {
-        let digits = c(digits)?;
+    /// One digit by RFC 4733.
+    pub(crate) fn dtmf(&self, call: CallId, digit: char) -> Result<()> {
+        let digit = c(&digit.to_string())?;
         // SAFETY: see `answer`; the string outlives the call.
-        checked(|e| unsafe { sys::ld_call_dtmf(self.raw.as_ptr(), call.0, digits.as_ptr(), e) })
+        checked(|e| unsafe { sys::ld_call_dtmf(self.raw.as_ptr(), call.0, digit.as_ptr(), e) })
+    }
+
+    /// One digit by SIP INFO; told about by `PhoneEvent::Digit`.
+    pub(crate) fn dtmf_info(&self, call: CallId, digit: char, ms: u32) -> Result<()> {
+        // SAFETY: see `answer`.
+        checked(|e| unsafe { sys::ld_call_dtmf_info(self.raw.as_ptr(), call.0, digit as c_char, ms, e) })
+    }
+
+    /// One digit as sound.
+    pub(crate) fn tone(&self, call: CallId, digit: char, ms: u32) -> Result<()> {
+        // SAFETY: see `answer`.
+        checked(|e| unsafe { sys::ld_call_tone(self.raw.as_ptr(), call.0, digit as c_char, ms, e) })
+    }
+
+    pub(crate) fn tone_end(&self, call: CallId) {
+        // SAFETY: see `answer`.
+        unsafe { sys::ld_call_tone_end(self.raw.as_ptr(), call.0) }
+    }
+
+    /// After `PhoneEvent::Redirected`: go there, or try the next one that the redirection names.
+    pub(crate) fn redirect(&self, call: CallId, follow: bool) -> Result<()> {
+        // SAFETY: see `answer`.
+        checked(|e| unsafe { sys::ld_call_redirect(self.raw.as_ptr(), call.0, follow, e) })
     }
 
     /// The other side is to call `uri` instead.

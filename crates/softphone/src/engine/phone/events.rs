@@ -9,6 +9,7 @@ use pjproject_sys as sys;
 use softphone_api::CallId;
 
 use super::super::Event;
+use super::super::calls::Invitation;
 use super::{Context, NativeAccount};
 
 /// State of an INVITE session.
@@ -46,9 +47,7 @@ pub(crate) enum PhoneEvent {
     Incoming {
         account: NativeAccount,
         call: CallId,
-        sip_call_id: String,
-        number: String,
-        name: String,
+        invitation: Invitation,
     },
     State {
         call: CallId,
@@ -77,6 +76,16 @@ pub(crate) enum PhoneEvent {
         code: u16,
         over: bool,
     },
+    /// The answer to an INFO that carried a digit.
+    Digit {
+        call: CallId,
+        code: u16,
+    },
+    /// The other side says whom to call instead.
+    Redirected {
+        call: CallId,
+        uri: String,
+    },
     Refused {
         code: u16,
     },
@@ -99,14 +108,22 @@ pub(super) extern "C" fn on_event(context: *mut c_void, event: *const sys::ld_ev
         let (context, e) = unsafe { (&*context.cast::<Context>(), &*event) };
         // SAFETY: the shim's events carry NUL-terminated strings until the return.
         let (first, second, third) = unsafe { (owned(e.text), owned(e.text2), owned(e.text3)) };
-        let Some(event) = translate(e, first, second, third) else { return };
+        // SAFETY: as above.
+        let headers = unsafe { owned(e.headers) };
+        let Some(event) = translate(e, first, second, third, headers) else { return };
         if context.events.try_send(Event::Phone(event)).is_err() {
             context.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }));
 }
 
-fn translate(e: &sys::ld_event, first: String, second: String, third: String) -> Option<PhoneEvent> {
+fn translate(
+    e: &sys::ld_event,
+    first: String,
+    second: String,
+    third: String,
+    headers: String,
+) -> Option<PhoneEvent> {
     let code = u16::try_from(e.code).unwrap_or(0);
     let (call, account) = (CallId(e.call), NativeAccount(e.account));
     Some(match e.kind.cast_unsigned() {
@@ -118,9 +135,11 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
             tls: third,
             expires_s: if e.expires_s == u32::MAX { 0 } else { e.expires_s },
         },
-        sys::LD_EVENT_INCOMING => {
-            PhoneEvent::Incoming { account, call, sip_call_id: first, number: second, name: third }
-        }
+        sys::LD_EVENT_INCOMING => PhoneEvent::Incoming {
+            account,
+            call,
+            invitation: Invitation { sip_call_id: first, number: second, name: third, headers },
+        },
         sys::LD_EVENT_CALL_STATE => PhoneEvent::State {
             call,
             invite: match e.state.cast_unsigned() {
@@ -149,6 +168,8 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
         sys::LD_EVENT_PROBE => PhoneEvent::Probe { call, code },
         sys::LD_EVENT_STRANGER => PhoneEvent::Stranger { count: e.code.unsigned_abs(), address: first },
         sys::LD_EVENT_TRANSFER => PhoneEvent::Transfer { call, code, over: e.state != 0 },
+        sys::LD_EVENT_DIGIT => PhoneEvent::Digit { call, code },
+        sys::LD_EVENT_REDIRECTED => PhoneEvent::Redirected { call, uri: first },
         sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
         _ => return None,
     })
