@@ -108,6 +108,7 @@ pub fn spawn(options: Options, out: mpsc::Sender<Out>) -> anyhow::Result<Engine>
     let (started, is_started) = sync_channel(1);
     let to_self = events.clone();
     let thread = std::thread::Builder::new().name("engine".into()).stack_size(1 << 20).spawn(move || {
+        crate::crash::watch_this_thread();
         match Loop::start(&options, to_self, out) {
             Ok(mut engine) => {
                 let _ = started.send(Ok(()));
@@ -261,6 +262,7 @@ impl Loop {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.tick(Instant::now());
+            crate::crash::calls_are(self.calls.len());
         }
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
