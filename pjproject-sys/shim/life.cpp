@@ -10,6 +10,19 @@ namespace {
 std::atomic<Phone *> at_the_door{nullptr};
 constexpr size_t MOST_SERVERS = 256;
 
+// One message of the trace. pjsua's own would also show what strangers send, cut at the length of a log line.
+void trace(Phone &phone, const char *way, const char *name, int port, const char *text, size_t length) {
+    if (!phone.sip_trace.load() || !phone.config.on_log) return;
+    std::string line = std::string(way) + " " + name + ":" + std::to_string(port) + "\n";
+    line.append(text, length);
+    phone.config.on_log(phone.config.context, LD_LOG_SIP, line.data(), static_cast<uint32_t>(line.size()));
+}
+
+void trace_received(Phone &phone, const pjsip_rx_data &rdata) {
+    trace(phone, "received from", rdata.pkt_info.src_name, rdata.pkt_info.src_port, rdata.msg_info.msg_buf,
+          static_cast<size_t>(rdata.msg_info.len));
+}
+
 pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
     Phone *phone = at_the_door.load();
     bool stranger = false;
@@ -19,7 +32,10 @@ pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
             std::lock_guard<std::mutex> lock(phone->mutex);
             stranger = phone->servers.count(rdata->pkt_info.src_name) == 0;
         }
-        if (!stranger) return;
+        if (!stranger) {
+            trace_received(*phone, *rdata);
+            return;
+        }
         int32_t count = ++phone->strangers;
         pj_time_val now;
         pj_gettickcount(&now);
@@ -34,8 +50,27 @@ pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
     return stranger ? PJ_TRUE : PJ_FALSE;
 }
 
+pj_bool_t see_answer(pjsip_rx_data *rdata) {
+    Phone *phone = at_the_door.load();
+    quietly([&] {
+        if (phone) trace_received(*phone, *rdata);
+    });
+    return PJ_FALSE;
+}
+
+pj_status_t trace_sent(pjsip_tx_data *tdata) {
+    Phone *phone = at_the_door.load();
+    quietly([&] {
+        if (phone)
+            trace(*phone, "sent to", tdata->tp_info.dst_name, tdata->tp_info.dst_port, tdata->buf.start,
+                  static_cast<size_t>(tdata->buf.cur - tdata->buf.start));
+    });
+    return PJ_SUCCESS;
+}
+
 pj_status_t remember_server(pjsip_tx_data *tdata) {
     Phone *phone = at_the_door.load();
+    trace_sent(tdata);
     quietly([&] {
         if (!phone) return;
         std::lock_guard<std::mutex> lock(phone->mutex);
@@ -46,7 +81,7 @@ pj_status_t remember_server(pjsip_tx_data *tdata) {
 
 pjsip_module the_door = {
     nullptr, nullptr, {const_cast<char *>("mod-linedesk-door"), 17}, -1, PJSIP_MOD_PRIORITY_TRANSPORT_LAYER - 1,
-    nullptr, nullptr, nullptr, nullptr, &turn_away_strangers, nullptr, &remember_server, nullptr, nullptr,
+    nullptr, nullptr, nullptr, nullptr, &turn_away_strangers, &see_answer, &remember_server, &trace_sent, nullptr,
 };
 
 } // namespace
@@ -79,7 +114,8 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         c.uaConfig.mwiUnsolicitedEnabled = false;
         c.logConfig.level = static_cast<unsigned>(config->log_level);
         c.logConfig.consoleLevel = static_cast<unsigned>(config->log_level);
-        c.logConfig.msgLogging = config->sip_trace ? 1 : 0;
+        c.logConfig.msgLogging = 0; // trace()
+        phone->sip_trace = config->sip_trace;
         c.logConfig.decor = PJ_LOG_HAS_SENDER;
         c.logConfig.writer = new PhoneLog(*phone); // pjsua2 deletes it with the endpoint
         c.medConfig.clockRate = 48000;
@@ -143,6 +179,12 @@ void ld_destroy(ld_phone *phone) {
     at_the_door = nullptr;
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
+}
+
+void ld_log_level(ld_phone *phone, int32_t level, bool sip_trace) {
+    self(phone).sip_trace = sip_trace;
+    pjsua_var.log_cfg.level = pjsua_var.log_cfg.console_level = static_cast<unsigned>(level);
+    pj_log_set_level(level);
 }
 
 void ld_refuse_calls(ld_phone *phone, int32_t code) { self(phone).refuse = code; }

@@ -76,7 +76,7 @@ typedef struct ld_config {
     uint16_t sip_port;        /* 0: any */
     uint16_t rtp_first, rtp_last;
     int32_t log_level;        /* 0–5 of pjlib */
-    bool sip_trace;           /* whole messages go to on_log; the receiver masks digests */
+    bool sip_trace;           /* whole messages go to on_log as LD_LOG_SIP; the receiver masks digests */
     uint32_t max_calls;       /* a further INVITE is answered 486 */
     void *context;            /* handed back in the callbacks; must outlive the phone */
     void (*on_event)(void *context, const ld_event *event);
@@ -113,11 +113,16 @@ typedef struct ld_stats {
     uint32_t buffer_delay_ms; /* mean of the jitter buffer */
 } ld_stats;
 
+/* In the place of a level in on_log: a whole SIP message, after a line that says where from or to. */
+enum { LD_LOG_SIP = 100 };
+
 /* Starts pjlib and pjsua2; one phone in a process. */
 ld_phone *ld_create(const ld_config *config, ld_error *error);
 /* Ends all: calls, registrations (without waiting for the answers: wait before), threads. No callback comes after it. */
 void ld_destroy(ld_phone *phone);
 const char *ld_version(void);
+/* level: 0-5 of pjlib. */
+void ld_log_level(ld_phone *phone, int32_t level, bool sip_trace);
 
 /* What to answer an INVITE with at once; 0: let it ring. */
 void ld_refuse_calls(ld_phone *phone, int32_t code);

@@ -135,6 +135,7 @@ public:
     std::string user_agent, ca_file;
     PhoneEndpoint endpoint;
     std::atomic<int32_t> refuse{0};
+    std::atomic<bool> sip_trace{false};
     std::atomic<uint64_t> next_call{1};
     std::atomic<uint16_t> rtp_first{40000}, rtp_last{40999};
     // Guards only the maps and the text below; never held across a call into pjsua2.

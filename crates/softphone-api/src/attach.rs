@@ -26,6 +26,10 @@ pub struct AttachFile {
 /// File name of [`AttachFile`] below the runtime directory.
 pub const ATTACH_FILE: &str = "softphone.json";
 
+/// How the names of crash files in the log directory begin; they end with `-<process id>.txt`. One with something in it is
+/// what is left of a softphone that crashed.
+pub const CRASH_FILES: &str = "softphone-crash-";
+
 /// Milliseconds that an unattached softphone without a call lives on.
 pub const UNATTACHED_IDLE_MS: u64 = 15_000;
 

@@ -7,6 +7,7 @@
 
 pub mod attach;
 pub mod console;
+pub mod crash;
 pub mod doc;
 pub mod engine;
 pub mod hub;

@@ -1,16 +1,28 @@
-//! Logs: what pjlib says goes through `tracing`; digests and secrets never get there.
+//! Logs: what pjlib says goes through `tracing`, too, and what must not be in a log is taken out of every line at the place
+//! where lines are written ([`mask`]).
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
+use softphone_api::LogLevel;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+pub mod mask;
 
 /// Log files that are kept (one a day).
 const KEEP: usize = 7;
+/// What one run writes into its log at most: a peer that makes us talk must not fill the disk.
+const LARGEST: u64 = 256 << 20;
+/// In the shim's callback: not a line of pjlib but a whole SIP message.
+pub(crate) const SIP_MESSAGE: i32 = pjproject_sys::LD_LOG_SIP as i32;
 
-fn filter() -> EnvFilter {
-    EnvFilter::try_from_env("LINEDESK_LOG").unwrap_or_else(|_| EnvFilter::new("info,pjlib=warn"))
-}
+static NUMBERS: AtomicBool = AtomicBool::new(false);
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// To rotated files below `dir`.
 ///
@@ -25,63 +37,113 @@ pub fn to_files(dir: &Path) -> anyhow::Result<()> {
         .max_log_files(KEEP)
         .build(dir)
         .with_context(|| format!("the log directory {} cannot be written", dir.display()))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter())
-        .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(files))
-        .init();
+    begin(files);
     Ok(())
 }
 
 /// To stderr, for the console: stdout belongs to the protocol.
 pub fn to_stderr() {
-    tracing_subscriber::fmt().with_env_filter(filter()).with_ansi(false).with_writer(std::io::stderr).init();
+    begin(std::io::stderr());
+}
+
+fn begin(to: impl Write + Send + 'static) {
+    let first = EnvFilter::try_from_env("LINEDESK_LOG").unwrap_or_else(|_| EnvFilter::new(filter(LogLevel::Info)));
+    let (filter, handle) = reload::Layer::new(first);
+    let lines = fmt::layer().with_ansi(false).with_writer(std::sync::Mutex::new(Masked { to, written: 0 }));
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    let _ = FILTER.set(handle);
+}
+
+/// Whole messages are asked for apart from the level, so they pass at each.
+fn filter(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error,pjlib=error,sip=info",
+        LogLevel::Warn => "warn,pjlib=warn,sip=info",
+        LogLevel::Info => "info,pjlib=warn,sip=info",
+        LogLevel::Debug => "debug,pjlib=debug,sip=info",
+        LogLevel::Trace => "trace,pjlib=trace,sip=info",
+    }
+}
+
+/// From now on.
+pub(crate) fn set(level: LogLevel, numbers: bool) {
+    NUMBERS.store(numbers, Ordering::Relaxed);
+    if let Some(handle) = FILTER.get()
+        && let Err(e) = handle.reload(EnvFilter::new(filter(level)))
+    {
+        tracing::warn!("the log's level stays as it was: {e}");
+    }
+    tracing::info!(?level, numbers, "the log's level is {level:?}");
+}
+
+/// How much pjlib is to say: lines that would be thrown away need not be made.
+pub(crate) fn pjlib_level(level: LogLevel) -> i32 {
+    match level {
+        LogLevel::Error => 1,
+        LogLevel::Warn | LogLevel::Info => 2,
+        LogLevel::Debug => 4,
+        LogLevel::Trace => 5,
+    }
 }
 
 /// One line of pjlib, or one whole SIP message when the trace is on.
 pub(crate) fn pjlib(level: i32, text: &str) {
-    let text = masked(text.trim_end());
+    let text = text.trim_end();
     match level {
+        SIP_MESSAGE => tracing::info!(target: "sip", "{text}"),
         i32::MIN..=1 => tracing::error!(target: "pjlib", "{text}"),
         2 => tracing::warn!(target: "pjlib", "{text}"),
         3 => tracing::info!(target: "pjlib", "{text}"),
-        _ => tracing::debug!(target: "pjlib", "{text}"),
+        4 => tracing::debug!(target: "pjlib", "{text}"),
+        _ => tracing::trace!(target: "pjlib", "{text}"),
     }
 }
 
-/// Replaces the values of headers and SDP lines that carry secrets: digests, and SRTP keys (`a=crypto`).
-pub(crate) fn masked(text: &str) -> String {
-    const SECRET: [&str; 6] = [
-        "authorization:",
-        "proxy-authorization:",
-        "www-authenticate:",
-        "proxy-authenticate:",
-        "a=crypto:",
-        "a=ice-pwd:",
-    ];
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let lower = line.trim_start().to_ascii_lowercase();
-        match SECRET.iter().find(|s| lower.starts_with(*s)) {
-            Some(s) => {
-                out.push_str(s);
-                out.push_str(" …\n");
-            }
-            None => out.push_str(line),
+/// As it may stand in a log now.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    mask::masked(text, NUMBERS.load(Ordering::Relaxed))
+}
+
+/// `tracing` hands over each line whole, with one call.
+struct Masked<W> {
+    to: W,
+    written: u64,
+}
+
+impl<W: Write> Write for Masked<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        if self.written >= LARGEST {
+            return Ok(line.len());
         }
+        let text = masked(&String::from_utf8_lossy(line));
+        self.written += text.len() as u64;
+        self.to.write_all(text.as_bytes())?;
+        if self.written >= LARGEST {
+            self.to.write_all(b"the log is full: nothing more is written until the softphone is started again\n")?;
+        }
+        Ok(line.len())
     }
-    out
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::*;
 
     #[test]
-    fn secrets_are_masked() {
-        let text = "REGISTER sip:pbx SIP/2.0\r\nAuthorization: Digest response=\"abc\"\r\nCSeq: 1 REGISTER\r\na=crypto:1 AES inline:key\r\n";
-        let out = masked(text);
-        assert!(!out.contains("abc") && !out.contains("inline"), "{out}");
-        assert!(out.contains("CSeq: 1 REGISTER"));
+    fn every_line_is_masked_and_a_full_log_stays_so() {
+        let mut log = Masked { to: Vec::new(), written: 0 };
+        log.write_all(b"INFO called sip:74951234567@pbx\n").unwrap();
+        assert_eq!(String::from_utf8_lossy(&log.to), "INFO called sip:\u{2026}67@pbx\n");
+        log.written = LARGEST - 1;
+        log.write_all(b"the last\n").unwrap();
+        let length = log.to.len();
+        log.write_all(b"one more\n").unwrap();
+        assert_eq!(log.to.len(), length);
+        assert!(String::from_utf8_lossy(&log.to).contains("the log is full"));
     }
 }

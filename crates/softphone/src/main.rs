@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use linedesk_softphone::engine::{Options, probe};
 use linedesk_softphone::serve::ServeOptions;
-use linedesk_softphone::{console, doc, logging, platform, serve};
+use linedesk_softphone::{console, crash, doc, logging, platform, serve};
 use softphone_api::attach::UNATTACHED_IDLE_MS;
 
 /// The softphone of Linedesk: a process of its own, so that neither it nor the window takes the other down.
@@ -85,6 +85,10 @@ fn main() -> Result<()> {
     match Arguments::parse().what {
         What::Serve { runtime_dir, session, log_dir, engine } => {
             logging::to_files(&log_dir)?;
+            let crash = crash::watch(&log_dir);
+            if let Err(e) = &crash {
+                tracing::warn!("a crash will leave no report: {e:#}");
+            }
             let path = log_dir.join("softphone-output.log");
             let output = std::fs::File::create(&path).with_context(|| format!("writing {}", path.display()))?;
             platform::lead_own_session();

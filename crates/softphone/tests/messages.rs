@@ -1,13 +1,13 @@
 //! What is said between a phone and its PBX, message by message: who calls, what happens before the answer, and what the far
-//! side may do within a call. The PBX is a hand-written one ([`peer::Peer`]); no lab is needed.
+//! side may do within a call. The PBX is a hand-written one ([`scripted::Peer`]); no lab is needed.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
-mod peer;
+mod scripted;
 
 use drive::{Console, call_in, ended};
-use peer::{Dialog, Message, Peer};
+use scripted::{Dialog, Message, Peer};
 use serde_json::{Value, json};
 
 const FROM: &str = "\"Anna\" <sip:100@pbx.example>";

@@ -108,6 +108,7 @@ pub fn spawn(options: Options, out: mpsc::Sender<Out>) -> anyhow::Result<Engine>
     let (started, is_started) = sync_channel(1);
     let to_self = events.clone();
     let thread = std::thread::Builder::new().name("engine".into()).stack_size(1 << 20).spawn(move || {
+        crate::crash::watch_this_thread();
         match Loop::start(&options, to_self, out) {
             Ok(mut engine) => {
                 let _ = started.send(Ok(()));
@@ -223,7 +224,7 @@ impl Loop {
             user_agent: format!("Linedesk/{}", env!("CARGO_PKG_VERSION")),
             ca_file: crate::platform::system_ca_file(),
             sip_port: options.sip_port,
-            log_level: if options.sip_trace { 5 } else { 3 },
+            log_level: 3,
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
@@ -264,6 +265,7 @@ impl Loop {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.tick(Instant::now());
+            crate::crash::calls_are(self.calls.len());
         }
         self.end_all(inbox);
         self.unregister_all();
@@ -350,8 +352,13 @@ impl Loop {
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
-            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest | Command::Log { .. } => {
+            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest => {
                 Err(refuse(CommandErrorCode::Unknown, "this command is not built yet"))
+            }
+            Command::Log { level, sip_trace, numbers } => {
+                crate::logging::set(level, numbers);
+                self.phone.log_level(crate::logging::pjlib_level(level), sip_trace);
+                Ok(Reply::Done)
             }
             Command::Statistics { call } => self.statistics(call),
             Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),

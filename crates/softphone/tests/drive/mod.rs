@@ -315,6 +315,19 @@ impl Shell {
         self.stream = None;
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// By a signal that it dies of.
+    pub fn signal(&mut self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let died = self.child.wait().unwrap();
+        assert!(std::os::unix::process::ExitStatusExt::signal(&died).is_some(), "{name}: {died}");
+        self.stream = None;
+    }
+
     pub fn restart(&mut self, idle_ms: &str) {
         self.child = serve(self.dir.path(), idle_ms);
         self.attach();

@@ -1,5 +1,6 @@
-//! A PBX of a few lines, whose every message a test writes itself: for what no real PBX says when one wants it to.
-//! One phone registers with it; nothing is sent again, and nothing happens that the test does not ask for.
+//! A SIP server of the tests' own, which answers REGISTER and otherwise says what a test makes it say: what no sound server
+//! would. It speaks UDP or one TCP connection. BYE, CANCEL and refusals it settles by itself, or calls would hang for the
+//! 32 s of SIP's timers.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -7,287 +8,349 @@
     reason = "shared by test binaries that each use a part; a failed step is a failed test"
 )]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::drive::{self, Console};
+use super::drive::{Console, registration};
 
-const PATIENCE: Duration = Duration::from_secs(8);
+mod message;
 
-/// A message that came.
-#[derive(Debug, Clone)]
-pub struct Message {
-    pub first: String,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
-    pub from: SocketAddr,
+pub use message::{Message, sdp};
+
+const PATIENCE: Duration = Duration::from_secs(12);
+/// What the phone is registered as.
+pub const USER: &str = "1001";
+
+/// What the server says to a REGISTER: status line and more headers. Gets the request and how many came before.
+pub type Registrar = Box<dyn FnMut(&Message, usize) -> (String, String) + Send>;
+
+/// How messages get to the phone.
+enum Line {
+    Udp(UdpSocket, Option<SocketAddr>),
+    Tcp(Option<TcpStream>),
 }
 
-impl Message {
-    fn parse(bytes: &[u8], from: SocketAddr) -> Option<Self> {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let mut lines = head.split("\r\n");
-        let first = lines.next()?.to_owned();
-        let split = |line: &str| line.split_once(':').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned()));
-        Some(Self { first, headers: lines.filter_map(split).collect(), body: body.to_owned(), from })
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
-    }
-
-    pub fn is_request(&self, method: &str) -> bool {
-        self.first.split(' ').next() == Some(method)
-    }
-
-    /// Of an answer.
-    pub fn status(&self) -> u16 {
-        self.first.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
-    }
-
-    pub fn uri(&self) -> &str {
-        self.first.split(' ').nth(1).unwrap_or_default()
-    }
-
-    /// Codecs of its m= line, without telephone-event.
-    pub fn codecs(&self) -> Vec<String> {
-        let media = self.body.lines().find_map(|line| line.strip_prefix("m=audio ")).unwrap_or_default();
-        let is_event = |pt: &str| self.body.contains(&format!("a=rtpmap:{pt} telephone-event"));
-        media.split_whitespace().skip(2).filter(|pt| !is_event(pt)).map(str::to_owned).collect()
-    }
-
-    /// `sendrecv`, `sendonly` …
-    pub fn direction(&self) -> &str {
-        let directions = ["sendrecv", "sendonly", "recvonly", "inactive"];
-        directions.into_iter().find(|d| self.body.lines().any(|line| line == format!("a={d}"))).unwrap_or("sendrecv")
-    }
+struct Shared {
+    line: Line,
+    registers: usize,
+    registrar: Registrar,
+    /// BYE and CANCEL are answered, and refusals acknowledged, without the test.
+    polite: bool,
 }
 
-/// The PBX.
 pub struct Peer {
-    socket: UdpSocket,
-    pub at: SocketAddr,
-    /// Where the phone is, and its contact.
-    phone: Option<(SocketAddr, String)>,
-    came: Vec<Message>,
-    pub rtp: UdpSocket,
-    next: u32,
-}
-
-/// Our half of a call.
-pub struct Dialog {
-    pub call_id: String,
-    us: String,
-    them: String,
-    target: String,
-    sequence: u32,
-    /// Number of its last INVITE, which an ACK repeats.
-    invited: u32,
-    /// Its first INVITE as it was sent.
-    invite: String,
+    at: SocketAddr,
+    tcp: bool,
+    shared: Arc<Mutex<Shared>>,
+    messages: Receiver<Message>,
+    seen: Vec<Message>,
+    next: usize,
 }
 
 impl Peer {
-    pub fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let at = socket.local_addr().unwrap();
-        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        rtp.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, at, phone: None, came: Vec::new(), rtp, next: 0 }
+    pub fn udp() -> Self {
+        Self::over(false)
     }
 
-    /// The profile of a phone here.
-    pub fn account(&self) -> Value {
-        json!({"id": "peer", "server": "127.0.0.1", "port": self.at.port(), "transport": "udp", "domain": "pbx.example",
-            "user": "1001", "password": "x"})
+    pub fn tcp() -> Self {
+        Self::over(true)
     }
 
-    /// A phone that has registered here; `more` goes into its account.
-    pub fn with_phone(more: Value) -> (Self, Console) {
-        let mut peer = Self::new();
-        let console = peer.phone_with(&[], more);
-        (peer, console)
-    }
-
-    /// The same with arguments of the program.
-    pub fn phone_with(&mut self, arguments: &[&str], more: Value) -> Console {
-        let mut console = Console::start(arguments);
-        let mut account = self.account();
-        account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        console.ask(json!({"do": "configure", "accounts": [account], "media": drive::media()}));
-        self.until("REGISTER", |peer, _| peer.phone.is_some().then_some(()));
-        console.wait("registered", |m| drive::registration(m, "registered"));
-        console
-    }
-
-    fn until<T>(&mut self, what: &str, found: impl FnMut(&Self, &Message) -> Option<T>) -> T {
-        self.until_within(PATIENCE, what, found)
-    }
-
-    fn until_within<T>(&mut self, patience: Duration, what: &str, mut found: impl FnMut(&Self, &Message) -> Option<T>) -> T {
-        let end = Instant::now() + patience;
-        let mut looked = 0;
-        loop {
-            while looked < self.came.len() {
-                if let Some(t) = found(self, &self.came[looked]) {
-                    self.came.remove(looked);
-                    return t;
+    fn over(tcp: bool) -> Self {
+        let registrar: Registrar = Box::new(|_, _| ("200 OK".to_owned(), String::new()));
+        let (send, messages) = channel();
+        let (at, shared) = if tcp {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = listener.local_addr().unwrap();
+            let line = Line::Tcp(None);
+            let shared = Arc::new(Mutex::new(Shared { line, registers: 0, registrar, polite: true }));
+            let theirs = Arc::clone(&shared);
+            std::thread::spawn(move || {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    theirs.lock().unwrap().line = Line::Tcp(Some(stream.try_clone().unwrap()));
+                    let (theirs, send) = (Arc::clone(&theirs), send.clone());
+                    std::thread::spawn(move || read_stream(stream, &theirs, &send));
                 }
-                looked += 1;
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            let seen = || self.came.iter().map(|m| m.first.as_str()).collect::<Vec<_>>();
-            assert!(!left.is_zero(), "did not come: {what}; came: {:?}", seen());
-            self.socket.set_read_timeout(Some(left)).unwrap();
-            let mut bytes = [0; 65_536];
-            let Ok((length, from)) = self.socket.recv_from(&mut bytes) else { continue };
-            let Some(message) = Message::parse(&bytes[..length], from) else { continue };
-            if message.is_request("REGISTER") {
-                let contact = message.header("Contact").to_owned();
-                let uri = contact.split_once('<').and_then(|(_, r)| r.split_once('>')).map_or("", |(uri, _)| uri);
-                self.phone = Some((from, uri.to_owned()));
-                self.reply(&message, 200, "OK", &format!("Contact: {contact};expires=300\r\n"), "");
-            }
-            // What is sent again says nothing new.
-            let known = |m: &Message| {
-                m.first == message.first && m.header("CSeq") == message.header("CSeq") && m.header("Via") == message.header("Via")
-            };
-            if !self.came.iter().any(known) {
-                self.came.push(message);
-            }
+            });
+            (at, shared)
+        } else {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let at = socket.local_addr().unwrap();
+            let reader = socket.try_clone().unwrap();
+            let line = Line::Udp(socket, None);
+            let shared = Arc::new(Mutex::new(Shared { line, registers: 0, registrar, polite: true }));
+            let theirs = Arc::clone(&shared);
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 65_536];
+                while let Ok((length, from)) = reader.recv_from(&mut buffer) {
+                    if let Line::Udp(_, phone) = &mut theirs.lock().unwrap().line {
+                        *phone = Some(from);
+                    }
+                    if let Some(message) = Message::parse(&buffer[..length])
+                        && !settled(&message, &theirs)
+                        && send.send(message).is_err()
+                    {
+                        break;
+                    }
+                }
+            });
+            (at, shared)
+        };
+        Self { at, tcp, shared, messages, seen: Vec::new(), next: 0 }
+    }
+
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    pub fn account(&self) -> Value {
+        json!({"id": USER, "server": self.at.ip().to_string(), "port": self.at.port(),
+            "transport": if self.tcp { "tcp" } else { "udp" }, "domain": self.at.ip().to_string(), "user": USER, "password": "pw"})
+    }
+
+    pub fn configure(&self) -> Value {
+        let media = json!({"codecs": ["pcma", "pcmu"], "echo_cancellation": false, "rtp_ports": [41000, 41999]});
+        json!({"do": "configure", "accounts": [self.account()], "media": media})
+    }
+
+    /// A phone that is registered here.
+    pub fn phone(&self) -> Console {
+        let mut phone = Console::start(&["--media-timeout", "0"]);
+        phone.ask(self.configure());
+        phone.wait("registered", |m| registration(m, "registered"));
+        phone
+    }
+
+    pub fn on_register(&self, registrar: impl FnMut(&Message, usize) -> (String, String) + Send + 'static) {
+        self.shared.lock().unwrap().registrar = Box::new(registrar);
+    }
+
+    pub fn registers(&self) -> usize {
+        self.shared.lock().unwrap().registers
+    }
+
+    pub fn polite(&self, polite: bool) {
+        self.shared.lock().unwrap().polite = polite;
+    }
+
+    /// As it is, to where the phone sends from.
+    pub fn say(&self, text: impl AsRef<[u8]>) {
+        self.shared.lock().unwrap().line.send(text.as_ref());
+    }
+
+    /// The connection ends; the phone makes another.
+    pub fn hang_up_line(&self) {
+        if let Line::Tcp(stream) = &mut self.shared.lock().unwrap().line
+            && let Some(stream) = stream.take()
+        {
+            stream.shutdown(std::net::Shutdown::Both).unwrap();
         }
     }
 
-    pub fn request(&mut self, method: &str) -> Message {
-        self.until(method, |_, m| m.is_request(method).then(|| m.clone()))
-    }
-
-    /// The first request of one of these methods, however long it takes.
-    pub fn patiently(&mut self, patience: Duration, methods: &[&str]) -> Message {
-        self.until_within(patience, &methods.join(" or "), |_, m| {
-            methods.iter().any(|method| m.is_request(method)).then(|| m.clone())
+    pub fn hear<T>(&mut self, what: &str, found: impl FnMut(&Message) -> Option<T>) -> T {
+        self.hear_within(PATIENCE, found).unwrap_or_else(|| {
+            let seen: Vec<&str> = self.seen.iter().map(|m| m.start.as_str()).collect();
+            panic!("the phone did not say: {what}; it said {seen:#?}")
         })
     }
 
-    /// An answer of the phone to our request of this method.
-    pub fn answer(&mut self, method: &str, status: u16) -> Message {
-        self.until(&format!("{status} to {method}"), |_, m| {
-            (m.status() == status && m.header("CSeq").ends_with(method)).then(|| m.clone())
-        })
-    }
-
-    /// Whether such a request has come up to now (after something that must have come later).
-    pub fn has_come(&self, method: &str) -> bool {
-        self.came.iter().any(|m| m.is_request(method))
-    }
-
-    /// Answers a request of the phone; `more` are whole header lines.
-    pub fn reply(&self, request: &Message, status: u16, reason: &str, more: &str, body: &str) {
-        let mut text = format!("SIP/2.0 {status} {reason}\r\n");
-        for (name, value) in &request.headers {
-            match name.to_ascii_lowercase().as_str() {
-                "via" | "from" | "call-id" | "cseq" => text += &format!("{name}: {value}\r\n"),
-                "to" if value.contains("tag=") || status == 100 => text += &format!("To: {value}\r\n"),
-                "to" => text += &format!("To: {value};tag=peer\r\n"),
-                _ => {}
+    /// Nothing when it does not come in time.
+    pub fn hear_within<T>(&mut self, patience: Duration, mut found: impl FnMut(&Message) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + patience;
+        let mut from = 0;
+        loop {
+            for i in from..self.seen.len() {
+                if let Some(t) = found(&self.seen[i]) {
+                    self.seen.remove(i);
+                    return Some(t);
+                }
             }
+            from = self.seen.len();
+            let message = self.messages.recv_timeout(end.saturating_duration_since(Instant::now())).ok()?;
+            self.seen.push(message);
         }
-        if !more.to_ascii_lowercase().contains("contact:") {
-            text += &format!("Contact: <sip:peer@{}>\r\n", self.at);
-        }
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        text += &format!("{more}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
-        self.socket.send_to(text.as_bytes(), request.from).unwrap();
     }
 
-    /// Sound that we offer or answer with: payload types (8 PCMA, 0 PCMU, 9 G722), and a direction.
-    pub fn sound(&mut self, codecs: &[&str], direction: &str) -> String {
+    /// What came and was not asked for is of no interest any more.
+    pub fn forget(&mut self) {
+        while self.messages.try_recv().is_ok() {}
+        self.seen.clear();
+    }
+
+    pub fn fresh(&mut self) -> usize {
         self.next += 1;
-        let port = self.rtp.local_addr().unwrap().port();
-        let list = codecs.join(" ");
+        self.next
+    }
+
+    /// Beginning of a request, up to and with CSeq, in a dialog of its own that is named by `id`.
+    pub fn head(&self, method: &str, id: &str) -> String {
+        let (at, way) = (self.at, if self.tcp { "TCP" } else { "UDP" });
+        let transport = if self.tcp { ";transport=tcp" } else { "" };
         format!(
-            "v=0\r\no=peer 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP {list} 101\r\n\
-             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na={direction}\r\n",
-            self.next
+            "{method} sip:{USER}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}-{method};rport\r\n\
+             Max-Forwards: 70\r\nFrom: \"Peer\" <sip:2002@{at}>;tag=p{id}\r\nTo: <sip:{USER}@127.0.0.1>\r\nCall-ID: {id}@peer\r\n\
+             Contact: <sip:2002@{at}{transport}>\r\nCSeq: 1 {method}\r\n"
         )
     }
 
-    /// Calls the phone; `from` is the whole From without its tag, `more` are whole header lines.
-    pub fn call(&mut self, from: &str, more: &str, body: &str) -> Dialog {
-        self.next += 1;
-        let (_, contact) = self.phone.clone().unwrap();
-        let mut dialog = Dialog {
-            call_id: format!("{}@peer-{}", self.next, self.at.port()),
-            us: format!("{from};tag=peer{}", self.next),
-            them: "<sip:1001@pbx.example>".to_owned(),
-            target: contact,
-            sequence: 0,
-            invited: 0,
-            invite: String::new(),
-        };
-        self.send(&mut dialog, "INVITE", more, body);
-        dialog
+    /// A whole request out of its dialog.
+    pub fn request(&self, method: &str, id: &str, headers: &str, body: &str) -> String {
+        format!("{}{headers}Content-Length: {}\r\n\r\n{body}", self.head(method, id), body.len())
     }
 
-    /// A request within a call.
-    pub fn send(&mut self, dialog: &mut Dialog, method: &str, more: &str, body: &str) {
-        if method != "ACK" {
-            dialog.sequence += 1;
-        }
-        if method == "INVITE" {
-            dialog.invited = dialog.sequence;
-        }
-        self.next += 1;
-        let Dialog { call_id, us, them, target, invited, .. } = &*dialog;
-        let sequence = if method == "ACK" { *invited } else { dialog.sequence };
-        let kind = if body.is_empty() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
-        let contact = if more.contains("Contact:") { String::new() } else { format!("Contact: <sip:peer@{}>\r\n", self.at) };
-        let text = format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}p{};rport\r\nMax-Forwards: 70\r\nFrom: {us}\r\nTo: {them}\r\n\
-             Call-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{contact}Allow: INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO\r\n\
-             {more}{kind}Content-Length: {}\r\n\r\n{body}",
-            self.at,
-            self.next,
-            self.at.port(),
+    pub fn invite(&self, id: &str, body: &str) -> String {
+        self.request("INVITE", id, "Content-Type: application/sdp\r\n", body)
+    }
+
+    /// A request within the dialog that the phone's answer to our INVITE made.
+    pub fn within(&self, answer: &Message, method: &str, cseq: u32, headers: &str, body: &str) -> String {
+        let (at, way) = (self.at, if self.tcp { "TCP" } else { "UDP" });
+        let id = answer.header("Call-ID");
+        let target = answer.contact().unwrap_or_else(|| format!("sip:{USER}@127.0.0.1"));
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}-{method}-{cseq};rport\r\nMax-Forwards: 70\r\n\
+             From: {}\r\nTo: {}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            answer.header("From"),
+            answer.header("To"),
             body.len()
-        );
-        let (phone, _) = self.phone.clone().unwrap();
-        self.socket.send_to(text.as_bytes(), phone).unwrap();
-        if method == "INVITE" && dialog.invite.is_empty() {
-            dialog.invite = text;
+        )
+    }
+
+    /// An answer to a request of the phone.
+    pub fn answer(&self, request: &Message, status: &str, tag: &str, headers: &str, body: &str) -> String {
+        let mut to = request.header("To").to_owned();
+        if !tag.is_empty() && !to.contains("tag=") {
+            to = format!("{to};tag={tag}");
         }
+        let (at, transport) = (self.at, if self.tcp { ";transport=tcp" } else { "" });
+        format!(
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:2002@{at}{transport}>\r\n\
+             {headers}Content-Length: {}\r\n\r\n{body}",
+            request.header("Via"),
+            request.header("From"),
+            request.header("Call-ID"),
+            request.header("CSeq"),
+            body.len()
+        )
     }
 
-    /// Takes our INVITE back.
-    pub fn cancel(&mut self, dialog: &mut Dialog) {
-        let text = dialog.invite.replace("INVITE", "CANCEL");
-        let head = text.split("Allow: ").next().unwrap();
-        let (phone, _) = self.phone.clone().unwrap();
-        self.socket.send_to(format!("{head}Content-Length: 0\r\n\r\n").as_bytes(), phone).unwrap();
-    }
+    /// One call each way, from its beginning to its end.
+    pub fn ordinary_calls(&mut self, phone: &mut Console) {
+        self.forget();
+        let id = format!("sound{}", self.fresh());
+        self.say(self.invite(&id, &sdp("0", "a=rtpmap:0 PCMU/8000\r\n")));
+        let rings = phone.wait("an ordinary call rings", |m| {
+            let call = super::drive::call_in(m, "ringing")?;
+            (call["sip_call_id"] == format!("{id}@peer")).then_some(call)
+        });
+        phone.ask(json!({"do": "answer", "call": rings["id"]}));
+        let answer = self.hear("200 to INVITE", |m| m.is_answer("INVITE", &id, 200));
+        self.say(self.within(&answer, "ACK", 1, "", ""));
+        phone
+            .wait("an ordinary call talks", |m| super::drive::call_in(m, "talking").filter(|c| c["id"] == rings["id"]));
+        self.say(self.within(&answer, "BYE", 2, "", ""));
+        self.hear("200 to BYE", |m| m.is_answer("BYE", &id, 200));
+        phone.wait("an ordinary call is over", |m| super::drive::ended(m).filter(|r| r["call"]["id"] == rings["id"]));
 
-    /// Our half of a call that the phone made, once we have answered its INVITE.
-    pub fn dialog_of(&self, invite: &Message) -> Dialog {
-        let contact = invite.header("Contact");
-        let target = contact.split_once('<').and_then(|(_, r)| r.split_once('>')).map_or("", |(uri, _)| uri);
-        Dialog {
-            call_id: invite.header("Call-ID").to_owned(),
-            us: format!("{};tag=peer", invite.header("To")),
-            them: invite.header("From").to_owned(),
-            target: target.to_owned(),
-            sequence: 0,
-            invited: 0,
-            invite: String::new(),
+        let dialled = phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}))["call"]["id"].clone();
+        let invite = self.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
+        self.say(self.answer(&invite, "180 Ringing", "b", "", ""));
+        let body = sdp("8", "a=rtpmap:8 PCMA/8000\r\n");
+        self.say(self.answer(&invite, "200 OK", "b", "Content-Type: application/sdp\r\n", &body));
+        self.hear("ACK", |m| (m.method() == "ACK").then_some(()));
+        phone.wait("ours talks", |m| super::drive::call_in(m, "talking").filter(|c| c["id"] == dialled));
+        phone.ask(json!({"do": "hang-up", "call": dialled}));
+        phone.wait("ours is over", |m| super::drive::ended(m).filter(|r| r["call"]["id"] == dialled));
+    }
+}
+
+impl Line {
+    fn send(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Udp(socket, Some(phone)) => {
+                // What does not fit into a datagram is not sent by anybody.
+                let _ = socket.send_to(bytes, *phone);
+            }
+            // The phone may have hung up on us, which is one of the answers.
+            Self::Tcp(Some(stream)) => drop(stream.write_all(bytes)),
+            Self::Udp(_, None) | Self::Tcp(None) => panic!("the phone has not been heard yet"),
         }
     }
 }
 
-impl Dialog {
-    /// After an answer of the phone: its tag.
-    pub fn answered_by(&mut self, answer: &Message) {
-        self.them = answer.header("To").to_owned();
+/// What the server does by itself.
+fn settled(message: &Message, shared: &Mutex<Shared>) -> bool {
+    let mut shared = shared.lock().unwrap();
+    let reply = |status: &str, more: &str| {
+        let to = message.header("To");
+        let to = if to.contains("tag=") { to.to_owned() } else { format!("{to};tag=registrar") };
+        format!(
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{more}Content-Length: 0\r\n\r\n",
+            message.header("Via"),
+            message.header("From"),
+            message.header("Call-ID"),
+            message.header("CSeq")
+        )
+    };
+    match message.method() {
+        "REGISTER" => {
+            let before = shared.registers;
+            shared.registers += 1;
+            let (status, more) = (shared.registrar)(message, before);
+            if status.is_empty() {
+                return true;
+            }
+            let contact = message.header("Contact");
+            let expires = message.header("Expires");
+            let named = if status.starts_with('2') && !contact.is_empty() {
+                format!("Contact: {contact};expires={expires}\r\nExpires: {expires}\r\n")
+            } else {
+                String::new()
+            };
+            shared.line.send(reply(&status, &format!("{named}{more}")).as_bytes());
+            true
+        }
+        "BYE" | "CANCEL" if shared.polite => {
+            shared.line.send(reply("200 OK", "").as_bytes());
+            false
+        }
+        "" if shared.polite && message.code() >= 300 && message.header("CSeq").ends_with("INVITE") => {
+            let number = message.header("CSeq").split(' ').next().unwrap_or("1");
+            let ack = format!(
+                "ACK sip:{USER}@127.0.0.1 SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
+                 CSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
+                message.header("Via"),
+                message.header("From"),
+                message.header("To"),
+                message.header("Call-ID")
+            );
+            shared.line.send(ack.as_bytes());
+            false
+        }
+        _ => false,
+    }
+}
+
+fn read_stream(mut stream: TcpStream, shared: &Mutex<Shared>, send: &Sender<Message>) {
+    let (mut all, mut buffer) = (Vec::new(), [0; 16_384]);
+    while let Ok(length) = stream.read(&mut buffer) {
+        if length == 0 {
+            return;
+        }
+        all.extend_from_slice(&buffer[..length]);
+        while let Some(length) = message::whole(&all) {
+            let bytes: Vec<u8> = all.drain(..length).collect();
+            if let Some(message) = Message::parse(&bytes)
+                && !settled(&message, shared)
+                && send.send(message).is_err()
+            {
+                return;
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod breaker;
 mod child;
+mod crash;
 mod link;
 mod profile;
 mod supervisor;

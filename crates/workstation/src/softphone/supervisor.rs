@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::attach::{self, Found};
 use super::breaker::{Breaker, Verdict};
 use super::child::Child;
+use super::crash;
 use super::link::{Link, LinkError};
 use super::profile::Configuration;
 use crate::host::PhoneError;
@@ -109,6 +110,8 @@ pub(crate) struct Supervisor<S> {
     breaker: Breaker,
     began: Instant,
     next_id: u64,
+    /// Of the softphone that was attached last.
+    pid: Option<u32>,
 }
 
 impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
@@ -123,6 +126,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
             breaker: Breaker::default(),
             began: Instant::now(),
             next_id: 0,
+            pid: None,
         }
     }
 
@@ -168,6 +172,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                         reborn: died,
                     };
                     (self.say)(attached);
+                    self.pid = Some(link.pid);
                     self.process(ProcessState::Running, "");
                     (first, died) = (false, false);
                     match self.attached(session, link, snapshot.event_number).await {
@@ -180,6 +185,11 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                         },
                     }
                 }
+            };
+            let left = self.pid.take().and_then(|pid| crash::left_by(&self.settings.log_dir, pid));
+            let problem = match left {
+                Some(path) => format!("{problem}; where it crashed is written in {}", path.display()),
+                None => problem,
             };
             tracing::warn!(%problem, "the softphone ended unexpectedly");
             self.child = None;

@@ -119,6 +119,12 @@ impl Phone {
         self.context.dropped.load(Ordering::Relaxed)
     }
 
+    /// `level`: 0–5 of pjlib.
+    pub(crate) fn log_level(&self, level: i32, sip_trace: bool) {
+        // SAFETY: `raw` is valid until `drop`; the shim stores numbers.
+        unsafe { sys::ld_log_level(self.raw.as_ptr(), level, sip_trace) }
+    }
+
     pub(crate) fn refuse_calls(&self, code: u16) {
         // SAFETY: `raw` is valid until `drop`; the shim stores an atomic.
         unsafe { sys::ld_refuse_calls(self.raw.as_ptr(), i32::from(code)) }
