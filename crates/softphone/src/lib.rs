@@ -9,6 +9,7 @@ pub mod attach;
 pub mod console;
 pub mod doc;
 pub mod engine;
+pub mod headset;
 pub mod hub;
 pub mod logging;
 pub mod mos;
