@@ -2,6 +2,7 @@
 
 mod conference;
 mod digits;
+mod headset;
 mod hold;
 mod measure;
 mod media;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod calls;
+mod headset;
 mod phone;
 pub mod probe;
 mod sound;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 
 use accounts::AccountState;
 use calls::CallState;
+use headset::HeadsetLink;
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
 
@@ -50,6 +52,8 @@ pub struct Options {
 pub(crate) enum Event {
     /// pjlib told something.
     Phone(PhoneEvent),
+    /// The headset's thread told something.
+    Headset(crate::headset::worker::Told),
     /// A client asks.
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
@@ -195,6 +199,7 @@ pub(crate) struct Loop {
     forget: Vec<(Instant, CallId)>,
     media: Media,
     sound: Sound,
+    headset: HeadsetLink,
     attached: bool,
     idle_since: Option<Instant>,
     ending: Ending,
@@ -225,7 +230,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
-        let phone = Phone::start(&settings, events)?;
+        let phone = Phone::start(&settings, events.clone())?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
         let mut engine = Self {
@@ -239,6 +244,7 @@ impl Loop {
             forget: Vec::new(),
             media: Media::default(),
             sound: Sound::new(options.null_audio),
+            headset: HeadsetLink::default(),
             attached: false,
             idle_since: Some(Instant::now()),
             ending: Ending::Not,
@@ -248,6 +254,8 @@ impl Loop {
         };
         engine.apply_codecs()?;
         engine.look_for_devices(true);
+        engine.headset = HeadsetLink::start(options, events);
+        engine.tell_headset();
         Ok(engine)
     }
 
@@ -261,6 +269,7 @@ impl Loop {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.tick(Instant::now());
+            self.tell_headset();
         }
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
@@ -273,6 +282,7 @@ impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Phone(e) => self.phone_event(e),
+            Event::Headset(told) => self.headset_event(told),
             Event::Request { client, id, command } => {
                 let result = match self.command(*command) {
                     Ok(reply) => Outcome::Ok(reply),
@@ -423,7 +433,7 @@ impl Loop {
             registrations: self.registrations(),
             calls: self.calls.values().map(CallState::public).collect(),
             sound: self.sound.state(),
-            headset: None,
+            headset: self.headset.state(),
         }
     }
 

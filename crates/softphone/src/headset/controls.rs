@@ -130,6 +130,15 @@ pub struct Lit {
     pub hold: bool,
 }
 
+/// An input report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// Of all buttons in it.
+    pub values: Vec<(Button, i32)>,
+    /// The bytes behind it.
+    pub rest: &'a [u8],
+}
+
 /// All that is known of a headset's reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controls {
@@ -162,13 +171,13 @@ impl Controls {
     /// What the first report in these bytes says, and the bytes behind it. Windows pads a report to the longest that the
     /// device has, and a stream hands over two at once.
     #[must_use]
-    pub fn pressed<'a>(&self, bytes: &'a [u8]) -> Option<(Vec<(Control<Button>, i32)>, &'a [u8])> {
+    pub fn pressed<'a>(&self, bytes: &'a [u8]) -> Option<Said<'a>> {
         let (report, body) = if self.descriptor.is_numbered { bytes.split_first()? } else { (&0, bytes) };
         let length = self.descriptor.length(Direction::Input, *report).filter(|length| *length > 0)?;
         let (body, rest) = body.split_at_checked(length).unwrap_or((body, &[]));
         let said = self.buttons.iter().filter(|control| control.report == *report);
-        let values = said.filter_map(|control| Some((*control, control.place.read(body)?)));
-        (!body.is_empty()).then(|| (values.collect(), rest))
+        let values = said.filter_map(|control| Some((control.what, control.place.read(body)?)));
+        (!body.is_empty()).then(|| Said { values: values.collect(), rest })
     }
 
     /// The reports that make the lamps so, each behind its id (0 where there are no ids), as hidraw and hidapi want them.
@@ -359,9 +368,9 @@ mod tests {
                 }
                 for bytes in &reports {
                     let mut rest = &bytes[..];
-                    while let Some((_, behind)) = controls.pressed(rest) {
-                        prop_assert!(behind.len() < rest.len());
-                        rest = behind;
+                    while let Some(said) = controls.pressed(rest) {
+                        prop_assert!(said.rest.len() < rest.len());
+                        rest = said.rest;
                     }
                 }
             }

@@ -131,8 +131,8 @@ impl Session {
             self.changed = now;
         }
         let (was, lit) = (before.lit(), line.lit());
-        let by_headset = self.mute_wanted == Some(line.muted);
-        if by_headset || is_settled {
+        let by_headset = self.mute_wanted.is_some();
+        if is_settled || self.mute_wanted == Some(line.muted) {
             self.mute_wanted = None;
         }
         let begins = lit.off_hook && !was.off_hook;
@@ -159,11 +159,11 @@ impl Session {
     pub fn device(&mut self, bytes: &[u8], now: Instant) -> Effects {
         let mut effects = Effects::default();
         let mut rest = bytes;
-        while let Some((said, behind)) = self.controls.pressed(rest) {
-            for (control, value) in said {
-                self.said(control.what, value, now, &mut effects);
+        while let Some(said) = self.controls.pressed(rest) {
+            for (button, value) in said.values {
+                self.said(button, value, now, &mut effects);
             }
-            rest = behind;
+            rest = said.rest;
         }
         effects
     }
