@@ -28,7 +28,9 @@ impl HeadsetLink {
             }
         };
         let thread = Headset::start(tell)
-            .inspect_err(|error| tracing::error!("headset buttons do nothing, because no thread can be started: {error}"))
+            .inspect_err(|error| {
+                tracing::error!("headset buttons do nothing, because no thread can be started: {error}")
+            })
             .ok();
         Self { thread, ..Self::default() }
     }

@@ -43,9 +43,9 @@ pub enum Told {
 /// A device that has just come may not be ours yet for a moment: its rights are set after it appears.
 const AGAIN_SOON: Duration = Duration::from_secs(1);
 /// A program that lets go of a device tells nobody.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 /// One that breaks each time is tried less and less often, down to once a minute.
-const MOST_PATIENCE: u32 = 12;
+const MOST_PATIENCE: u32 = 30;
 
 /// See the module.
 pub struct Worker<B: Bus, T> {
