@@ -10,6 +10,7 @@ pub mod console;
 pub mod crash;
 pub mod doc;
 pub mod engine;
+pub mod headset;
 pub mod hub;
 pub mod logging;
 pub mod mos;

@@ -4,6 +4,7 @@ mod alert;
 mod conference;
 mod digits;
 mod ending;
+mod headset;
 mod hold;
 mod incoming;
 mod measure;

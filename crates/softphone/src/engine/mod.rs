@@ -5,6 +5,7 @@
 
 mod accounts;
 mod calls;
+mod headset;
 mod phone;
 pub mod probe;
 mod sound;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 
 use accounts::AccountState;
 use calls::{CallState, Undecided};
+use headset::HeadsetLink;
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
 
@@ -50,6 +52,8 @@ pub struct Options {
 pub(crate) enum Event {
     /// pjlib told something.
     Phone(PhoneEvent),
+    /// The headset's thread told something.
+    Headset(crate::headset::worker::Told),
     /// A client asks.
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
@@ -198,6 +202,7 @@ pub(crate) struct Loop {
     forget: Vec<(Instant, CallId)>,
     media: Media,
     sound: Sound,
+    headset: HeadsetLink,
     attached: bool,
     idle_since: Option<Instant>,
     ending: Ending,
@@ -228,7 +233,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
-        let phone = Phone::start(&settings, events)?;
+        let phone = Phone::start(&settings, events.clone())?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
         let mut engine = Self {
@@ -243,6 +248,7 @@ impl Loop {
             forget: Vec::new(),
             media: Media::default(),
             sound: Sound::new(options.null_audio),
+            headset: HeadsetLink::default(),
             attached: false,
             idle_since: Some(Instant::now()),
             ending: Ending::Not,
@@ -252,6 +258,8 @@ impl Loop {
         };
         engine.apply_codecs()?;
         engine.look_for_devices(true);
+        engine.headset = HeadsetLink::start(options, events);
+        engine.tell_headset();
         Ok(engine)
     }
 
@@ -266,6 +274,7 @@ impl Loop {
             }
             self.tick(Instant::now());
             crate::crash::calls_are(self.calls.len());
+            self.tell_headset();
         }
         self.end_all(inbox);
         self.unregister_all();
@@ -275,6 +284,7 @@ impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Phone(e) => self.phone_event(e),
+            Event::Headset(told) => self.headset_event(told),
             Event::Request { client, id, command } => {
                 let result = match self.command(*command) {
                     Ok(reply) => Outcome::Ok(reply),
@@ -433,7 +443,7 @@ impl Loop {
             registrations: self.registrations(),
             calls: self.calls.values().map(CallState::public).collect(),
             sound: self.sound.state(),
-            headset: None,
+            headset: self.headset.state(),
         }
     }
 
