@@ -2,6 +2,7 @@
 
 mod central;
 mod phone;
+mod secrets;
 mod session;
 
 use central_api::{Reason, SignedIn, SoftphoneProfile};

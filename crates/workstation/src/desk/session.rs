@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::central::with_secrets;
-use super::{Desk, Event, Session, TrustOf, Work};
+use super::{Desk, Event, Session, TrustOf, Work, secrets};
 use crate::cache::Kept;
 use crate::central::{Client, Server, follow, trust};
 use crate::clock;
@@ -78,7 +77,7 @@ impl Desk {
                 return self.view.add_notice(NoticeKind::NotRemembered { detail: error.0 });
             }
         };
-        session.profile = session.profile.take().and_then(|profile| with_secrets(profile, &remembered.sip));
+        session.profile = session.profile.take().and_then(|profile| secrets::back_into(profile, &remembered.sip));
         let client = Server::parse(&self.record.server).and_then(|server| Client::new(server, self.trust.clone()));
         match client {
             Ok(client) => {
@@ -181,8 +180,7 @@ impl Desk {
         let Some(session) = &mut self.session else { return };
         let Some(remembered) = &mut session.token else { return };
         if let Some(profile) = &session.profile {
-            remembered.sip =
-                profile.accounts.iter().map(|account| (account.phone.to_string(), account.password.clone())).collect();
+            remembered.sip = secrets::of(profile);
         }
         let (keyring, name, what) = (self.keyring.clone(), self.record.keyring_name(), remembered.clone());
         let turn = self.keyring_turn.clone();
