@@ -93,6 +93,19 @@ tls_ca_file: string, };
 export type AccountId = string;
 
 /**
+ * An account as the window shows it.
+ */
+export type AccountView = { 
+/**
+ * Name of its PBX.
+ */
+pbx_name: string, 
+/**
+ * What the PBX does for a dialled code.
+ */
+codes: FeatureCodes, };
+
+/**
  * Which addresses may be used.
  */
 export type AddressFamily = "any" | "ipv4" | "ipv6";
@@ -1209,6 +1222,31 @@ export type ProblemCode = "wrong-credentials" | "too-many-attempts" | "signed-in
 export type ProcessState = "off" | "starting" | "running" | "restarting" | "failed";
 
 /**
+ * What the administrator set for the softphone, without what only the softphone needs.
+ */
+export type ProfileView = { 
+/**
+ * Echo canceller, where the person has not chosen.
+ */
+echo_cancellation: boolean, 
+/**
+ * Noise suppression, where the person has not chosen.
+ */
+noise_suppression: boolean, 
+/**
+ * Gain control, where the person has not chosen.
+ */
+gain_control: boolean, 
+/**
+ * Which calls are answered by themselves.
+ */
+auto_answer: AutoAnswer, 
+/**
+ * By account (central's phone id).
+ */
+accounts: Record<string, AccountView>, };
+
+/**
  * What happens to an outgoing call before the answer.
  */
 export type Progress = "ringing" | "early-media" | "forwarded" | "queued" | "unknown";
@@ -2233,6 +2271,10 @@ softphone: SoftphoneProcess,
  * What the softphone says; absent until it said something.
  */
 phone?: PhoneView, 
+/**
+ * What the administrator set for the softphone, as far as the window shows it; absent until it is known.
+ */
+profile?: ProfileView, 
 /**
  * Central's topic `me`, unchanged (`MeState`); from the cache until central answers.
  */

@@ -18,7 +18,7 @@ use crate::keyring::{KeyringError, Remembered};
 use crate::outbox::{Wish, owner};
 use crate::record::machine_name;
 use crate::softphone::Order;
-use crate::view::{ConnectProblem, LinkState, NoticeKind, SessionView, View};
+use crate::view::{ConnectProblem, LinkState, NoticeKind, ProfileView, SessionView, View};
 
 /// A polite end of the session takes no longer than this.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -306,6 +306,7 @@ impl Desk {
 
     fn signed_out(&mut self, server: String, username: String, ended: Option<SessionEndReason>) {
         self.view.session = SessionView::SignedOut { server, username, ended };
+        self.view.profile = None;
         self.view.me = None;
         self.view.queues = None;
         self.view.reasons = Vec::new();
@@ -357,6 +358,7 @@ impl Desk {
         self.view.reasons = self.cache.get(&id, Kept::Reasons).await.unwrap_or_default();
         self.link_state(LinkState::Connecting, None);
         session.profile = self.cache.get::<SoftphoneProfile>(&id, Kept::Profile).await;
+        self.view.profile = session.profile.as_ref().map(ProfileView::of);
         self.session = Some(session);
     }
 }
