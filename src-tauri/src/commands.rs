@@ -73,7 +73,7 @@ pub fn dismiss_notice(shell: State<'_, Shell>, number: u64) {
 
 #[tauri::command]
 pub fn preferences(shell: State<'_, Shell>) -> Preferences {
-    shell.preferences().clone()
+    shell.preferences()
 }
 
 #[tauri::command]
@@ -84,8 +84,12 @@ pub fn set_preferences(
     theme: Theme,
     told_about_tray: bool,
 ) -> Result<(), String> {
-    let preferences = Preferences { language, theme, told_about_tray };
-    shell.prefer(&app, preferences).map_err(|error| error.to_string())
+    let change = |now: &mut Preferences| {
+        now.language = language;
+        now.theme = theme;
+        now.told_about_tray = told_about_tray;
+    };
+    shell.prefer(&app, change).map_err(|error| error.to_string())
 }
 
 /// Without `force` it asks back by the event `quit-asked` while a call runs.

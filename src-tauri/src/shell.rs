@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::BufRead as _;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tauri::async_runtime::JoinHandle;
@@ -13,7 +12,7 @@ use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
 use workstation::host::SignInForm;
 use workstation::keyring::OsKeyring;
-use workstation::preferences::Preferences;
+use workstation::preferences::{Preferences, PreferencesFile};
 use workstation::{Handle, Options};
 
 use crate::paths::Paths;
@@ -27,8 +26,7 @@ pub struct Shell {
     pub desk: Handle,
     /// Marks of the start.
     pub timings: Timings,
-    preferences_file: PathBuf,
-    preferences: Mutex<Preferences>,
+    preferences: PreferencesFile,
     view_tasks: Mutex<HashMap<String, JoinHandle<()>>>,
     quitting: AtomicBool,
 }
@@ -40,13 +38,15 @@ impl Shell {
     }
 
     /// Preferences.
-    pub fn preferences(&self) -> MutexGuard<'_, Preferences> {
-        self.preferences.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn preferences(&self) -> Preferences {
+        self.preferences.now()
     }
 
     /// Takes over and keeps changed preferences.
-    pub fn prefer(&self, app: &AppHandle, new: Preferences) -> std::io::Result<()> {
-        let before = std::mem::replace(&mut *self.preferences(), new.clone());
+    pub fn prefer(&self, app: &AppHandle, change: impl FnOnce(&mut Preferences)) -> std::io::Result<()> {
+        let before = self.preferences();
+        let kept = self.preferences.change(change);
+        let new = self.preferences();
         if before.theme != new.theme {
             window::apply_theme(app, new.theme);
         }
@@ -54,14 +54,14 @@ impl Shell {
             speak(&new);
             tray::retranslate(app);
         }
-        new.save(&self.preferences_file)
+        kept
     }
 }
 
 /// Runs until the program ends.
 pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::Result<()> {
-    let preferences = Preferences::load(&paths.preferences);
-    speak(&preferences);
+    let preferences = PreferencesFile::open(paths.preferences.clone());
+    speak(&preferences.now());
     let mut single = tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app));
     if paths.is_own_installation {
         // Another data directory is another installation: a demo beside the real one, tests beside each other.
@@ -96,15 +96,14 @@ pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::
         ])
         .setup(move |app| {
             // First the window: WebKit's processes start while the workstation opens its cache.
-            window::open(app.handle(), preferences.theme)?;
+            window::open(app.handle(), preferences.now().theme)?;
             timings.mark("window");
-            let desk = tauri::async_runtime::block_on(start_workstation(&paths))?;
+            let desk = tauri::async_runtime::block_on(start_workstation(&paths, preferences.clone()))?;
             timings.mark("workstation");
             app.manage(Shell {
                 desk: desk.clone(),
                 timings,
-                preferences_file: paths.preferences.clone(),
-                preferences: Mutex::new(preferences),
+                preferences,
                 view_tasks: Mutex::default(),
                 quitting: AtomicBool::new(false),
             });
@@ -132,7 +131,7 @@ pub fn run(sign_in_from_stdin: bool, paths: Paths, timings: Timings) -> anyhow::
     Ok(())
 }
 
-async fn start_workstation(paths: &Paths) -> anyhow::Result<Handle> {
+async fn start_workstation(paths: &Paths, preferences: PreferencesFile) -> anyhow::Result<Handle> {
     let mut shell_command = vec![std::env::current_exe()?.to_string_lossy().into_owned()];
     // What came over the input once does not come again when the softphone starts us anew.
     shell_command.extend(std::env::args().skip(1).filter(|argument| argument != "--sign-in-from-stdin"));
@@ -142,6 +141,7 @@ async fn start_workstation(paths: &Paths) -> anyhow::Result<Handle> {
         softphone_program: paths.softphone.clone(),
         shell_command,
         extra_ca: paths.extra_ca.clone(),
+        preferences,
     };
     Ok(workstation::start(options, Arc::new(OsKeyring)).await?)
 }

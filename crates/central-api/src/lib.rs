@@ -23,7 +23,10 @@ pub use live::{
     CallInfo, FromLive, MeState, PbxLink, PhoneAtPbx, QueuesState, Reachability, SessionEndReason, ToLive, Topic,
 };
 pub use problem::{Problem, ProblemCode};
-pub use profile::{SipAccount, SipCodec, SipEncryption, SipTransport, SoftphoneProfile};
+pub use profile::{
+    AutoAnswer, FeatureCodes, SipAccount, SipAddressFamily, SipCodec, SipDtmf, SipEncryption, SipNat, SipServer,
+    SipTransport, SipTurn, SoftphoneProfile,
+};
 pub use queue::{Applied, Membership, MembershipWish, QueueFigures};
 pub use secret::Secret;
 pub use session::{Machine, Me, Role, SignIn, SignedIn, SignedInElsewhere, User};

@@ -74,7 +74,7 @@ impl Link for AmiLink {
 fn trust(pbx: &PbxRow) -> Result<ami::Tls, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for certificate in CertificateDer::pem_slice_iter(pbx.tls_ca_pem.as_bytes()) {
+    for certificate in CertificateDer::pem_slice_iter(pbx.sip.tls_ca_pem.as_bytes()) {
         roots.add(certificate.map_err(|error| rustls::Error::General(error.to_string()))?)?;
     }
     let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();

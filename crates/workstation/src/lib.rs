@@ -4,6 +4,7 @@
 //! It knows nothing of Tauri. Central owns statuses and memberships, the softphone owns calls and devices; this crate adds
 //! only the state of the links and what waits in the outbox.
 
+mod awake;
 mod cache;
 mod central;
 mod clock;

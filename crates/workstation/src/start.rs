@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::awake::Awake;
 use crate::cache::Cache;
 use crate::clock;
-use crate::desk::{Ask, Desk, Event};
+use crate::desk::{Answering, Ask, Desk, Event};
 use crate::host::{Answer, Method, PhoneError, RequestError, SignInForm, ViewUpdate};
 use crate::keyring::Keyring;
 use crate::outbox::Outbox;
+use crate::preferences::PreferencesFile;
 use crate::publish::Publisher;
 use crate::record::Record;
-use crate::softphone::{Settings, Supervisor};
+use crate::softphone::{Order, Settings, Supervisor};
 use crate::view::{ConnectProblem, View};
 
 /// What a workstation needs to be.
@@ -30,6 +32,8 @@ pub struct Options {
     pub shell_command: Vec<String>,
     /// PEM file with one more authority that may vouch for central.
     pub extra_ca: Option<PathBuf>,
+    /// What the person at this machine prefers.
+    pub preferences: PreferencesFile,
 }
 
 /// Why a workstation cannot start.
@@ -87,7 +91,13 @@ pub async fn start(options: Options, keyring: Arc<dyn Keyring>) -> Result<Handle
         let _ = to_desk.send(Event::Phone(event));
     });
     tokio::spawn(supervisor.run());
+    // Whoever sends to a loop that has ended is not heard, and need not be.
+    let _ = orders.send(Order::Sound(Box::new(options.preferences.now().sound)));
     let mut desk = Desk {
+        awake: Awake::start(),
+        answering: Answering::default(),
+        sound_asked: 0,
+        sound_kept: 0,
         options,
         record,
         cache,

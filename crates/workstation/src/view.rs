@@ -4,7 +4,9 @@
 //! maps by id and optional fields are absent, for the patches' sake. The workstation adds nothing to what the softphone and
 //! central say; it says how old it is.
 
-use central_api::{Me, Problem, Reason, SessionEndReason, SignedInElsewhere};
+use central_api::{
+    AutoAnswer, FeatureCodes, Me, Problem, Reason, SessionEndReason, SignedInElsewhere, SoftphoneProfile,
+};
 use serde::{Deserialize, Serialize};
 use softphone_api::{Call, CallPhase, CallRecord, HeadsetState, Registration, SoundState};
 use std::collections::BTreeMap;
@@ -23,6 +25,10 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub phone: Option<PhoneView>,
+    /// What the administrator set for the softphone, as far as the window shows it; absent until it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub profile: Option<ProfileView>,
     /// Central's topic `me`, unchanged (`MeState`); from the cache until central answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "MeState")]
@@ -39,6 +45,48 @@ pub struct View {
     /// Things that happened and that the operator should read, by number; newest has the highest.
     #[ts(as = "std::collections::HashMap<String, Notice>")]
     pub notices: BTreeMap<u64, Notice>,
+}
+
+/// What the administrator set for the softphone, without what only the softphone needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ProfileView {
+    /// Echo canceller, where the person has not chosen.
+    pub echo_cancellation: bool,
+    /// Noise suppression, where the person has not chosen.
+    pub noise_suppression: bool,
+    /// Gain control, where the person has not chosen.
+    pub gain_control: bool,
+    /// Which calls are answered by themselves.
+    pub auto_answer: AutoAnswer,
+    /// By account (central's phone id).
+    #[ts(type = "Record<string, AccountView>")]
+    pub accounts: BTreeMap<String, AccountView>,
+}
+
+/// An account as the window shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AccountView {
+    /// Name of its PBX.
+    pub pbx_name: String,
+    /// What the PBX does for a dialled code.
+    pub codes: FeatureCodes,
+}
+
+impl ProfileView {
+    /// The part of the profile that may be seen.
+    pub(crate) fn of(profile: &SoftphoneProfile) -> Self {
+        let accounts = profile.accounts.iter().map(|account| {
+            let view = AccountView { pbx_name: account.pbx_name.clone(), codes: account.codes.clone() };
+            (account.phone.to_string(), view)
+        });
+        Self {
+            echo_cancellation: profile.echo_cancellation,
+            noise_suppression: profile.noise_suppression,
+            gain_control: profile.gain_control,
+            auto_answer: profile.auto_answer,
+            accounts: accounts.collect(),
+        }
+    }
 }
 
 /// Who is signed in.
@@ -262,6 +310,7 @@ impl View {
             central: CentralLink { state: LinkState::Off, since_ms, problem: None },
             softphone: SoftphoneProcess { state: ProcessState::Off, since_ms, deaths: 0, problem: String::new() },
             phone: None,
+            profile: None,
             me: None,
             queues: None,
             reasons: Vec::new(),

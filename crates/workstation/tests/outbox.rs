@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use workstation::host::{Method, SignInForm};
 use workstation::keyring::MemoryKeyring;
+use workstation::preferences::PreferencesFile;
 use workstation::view::{LinkState, View};
 use workstation::{Handle, Options};
 
@@ -105,6 +106,7 @@ impl Program {
             softphone_program: dir.join("there-is-none"),
             shell_command: Vec::new(),
             extra_ca: None,
+            preferences: PreferencesFile::open(dir.join("preferences.json")),
         };
         let handle = runtime.block_on(workstation::start(options, keyring.clone())).expect("started");
         Self { handle, runtime }

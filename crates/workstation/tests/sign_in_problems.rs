@@ -11,6 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use workstation::host::SignInForm;
 use workstation::keyring::MemoryKeyring;
+use workstation::preferences::PreferencesFile;
 use workstation::view::{LinkState, SessionView, View};
 use workstation::{Handle, Options};
 
@@ -21,6 +22,7 @@ async fn workstation(dir: &Path, extra_ca: Option<PathBuf>) -> Handle {
         softphone_program: dir.join("there-is-none"),
         shell_command: Vec::new(),
         extra_ca,
+        preferences: PreferencesFile::open(dir.join("preferences.json")),
     };
     workstation::start(options, Arc::new(MemoryKeyring::default())).await.expect("started")
 }

@@ -19,9 +19,17 @@ id: AccountId,
  */
 server: string, 
 /**
- * Port of the server.
+ * Port of the server; 0: DNS says servers and ports (SRV, RFC 3263), else the transport's usual port.
  */
 port: number, 
+/**
+ * Where to go, in this order, when the server does not answer. Same transport, domain and secret.
+ */
+backup_servers?: Array<ServerAddress>, 
+/**
+ * All SIP goes through this proxy, whatever the server is; absent: straight to the server.
+ */
+outbound_proxy?: ServerAddress, 
 /**
  * How SIP travels.
  */
@@ -55,6 +63,26 @@ expires_s: number,
  */
 encryption: Encryption, 
 /**
+ * With `encryption`: a server that offers plain RTP alone is talked to all the same. Else such a call is refused.
+ */
+encryption_optional?: boolean, 
+/**
+ * Which addresses may be used.
+ */
+address_family?: AddressFamily, 
+/**
+ * How sound finds its way through NAT.
+ */
+nat?: Nat, 
+/**
+ * How digits travel.
+ */
+dtmf?: DtmfMethod, 
+/**
+ * Headers of an incoming INVITE that are passed on in [`crate::Call::headers`], by name; case does not matter.
+ */
+pass_headers?: Array<string>, 
+/**
  * PEM file of a certification authority for TLS besides the system's; empty for none.
  */
 tls_ca_file: string, };
@@ -63,6 +91,24 @@ tls_ca_file: string, };
  * Names an account within the softphone; chosen by whoever configures it (central's id of the phone).
  */
 export type AccountId = string;
+
+/**
+ * An account as the window shows it.
+ */
+export type AccountView = { 
+/**
+ * Name of its PBX.
+ */
+pbx_name: string, 
+/**
+ * What the PBX does for a dialled code.
+ */
+codes: FeatureCodes, };
+
+/**
+ * Which addresses may be used.
+ */
+export type AddressFamily = "any" | "ipv4" | "ipv6";
 
 /**
  * What central answered to a request, 2xx only.
@@ -108,6 +154,12 @@ capture: boolean,
 is_default: boolean, };
 
 /**
+ * Which calls are answered by themselves: only while the operator is available, no other call runs and the chosen headset
+ * is plugged in; always with a beep.
+ */
+export type AutoAnswer = "off" | "queue-calls" | "by-header";
+
+/**
  * One call. Instants are milliseconds since the Unix epoch (UTC) for people; durations are from the softphone's
  * monotonic clock, so a clock jump never shows as a long call.
  */
@@ -141,6 +193,22 @@ remote_number: string,
  */
 remote_name?: string, 
 /**
+ * Headers of its INVITE that the account passes on, by the name that the account gives; since version 1.3.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * The caller's PBX asks that it be answered by itself after so many seconds (`Alert-Info`, `Call-Info`).
+ */
+answer_after_s?: number, 
+/**
+ * It was answered by itself, with a beep.
+ */
+answered_by_itself?: boolean, 
+/**
+ * Outgoing, not answered yet: what happens there.
+ */
+progress?: Progress, 
+/**
  * When it began here.
  */
 started_at_ms: number, 
@@ -160,6 +228,10 @@ talk_ms?: number,
  * Milliseconds since the present hold began, at the time of this message.
  */
 hold_ms?: number, 
+/**
+ * Milliseconds on hold in all, the present one too, at the time of this message.
+ */
+held_in_all_ms?: number, 
 /**
  * Our microphone is off for this call.
  */
@@ -357,7 +429,11 @@ end_running?: boolean,
 /**
  * Ringing calls that are refused with *busy* in the same moment, so that their queues go on to somebody free.
  */
-busy?: Array<CallId>, } | { "do": "reject", 
+busy?: Array<CallId>, 
+/**
+ * Nobody pressed anything: a beep tells the operator, and [`crate::Call::answered_by_itself`] says so.
+ */
+by_itself?: boolean, } | { "do": "reject", 
 /**
  * Which.
  */
@@ -449,7 +525,27 @@ capture: DeviceChoice,
 /**
  * What the operator hears.
  */
-playback: DeviceChoice, } | { "do": "statistics", 
+playback: DeviceChoice, } | { "do": "set-sound", 
+/**
+ * All of it.
+ */
+settings: SoundSettings, } | { "do": "start-test", } & ({ "test": "level" } | { "test": "tone", 
+/**
+ * Which, by [`AudioDevice::name`]; absent: what calls are heard with.
+ */
+device?: string, } | { "test": "ring" } | { "test": "record-and-play" }) | { "do": "stop-test" } | { "do": "log", 
+/**
+ * How much.
+ */
+level: LogLevel, 
+/**
+ * Whole SIP messages, with secrets and digests masked.
+ */
+sip_trace: boolean, 
+/**
+ * Numbers are written out instead of masked.
+ */
+numbers: boolean, } | { "do": "statistics", 
 /**
  * Which.
  */
@@ -528,6 +624,11 @@ export type DeviceChoice = { "use": "system" } | { "use": "device",
 name: string, };
 
 /**
+ * How digits travel.
+ */
+export type DtmfMethod = "rfc4733" | "info" | "in-band";
+
+/**
  * SRTP of an account.
  */
 export type Encryption = "off" | "sdes" | "dtls";
@@ -560,7 +661,36 @@ record: CallRecord, } | { "event": "sound",
 /**
  * New state.
  */
-sound: SoundState, };
+sound: SoundState, } | { "event": "headset", 
+/**
+ * New state.
+ */
+headset?: HeadsetState, } | { "event": "level", 
+/**
+ * Per cent of the scale, loudest of the last tenth of a second.
+ */
+microphone: number, };
+
+/**
+ * Numbers by which a PBX does something; absent: it does not.
+ */
+export type FeatureCodes = { 
+/**
+ * A call that is handed to it waits there until somebody fetches it.
+ */
+park?: string, 
+/**
+ * Takes a call that rings at a colleague.
+ */
+pickup?: string, 
+/**
+ * Calls the last number again.
+ */
+redial?: string, 
+/**
+ * Says everything back, for a test of the whole line.
+ */
+echo_test?: string, };
 
 /**
  * Central → client, text frames.
@@ -681,9 +811,36 @@ at_ms: number,
 event: Event, } | { "type": "heartbeat" };
 
 /**
+ * Why the buttons of a headset do nothing.
+ */
+export type HeadsetProblem = "not-allowed" | "in-use" | "broken" | "unknown";
+
+/**
+ * A headset with buttons (USB HID, telephony page).
+ */
+export type HeadsetState = { 
+/**
+ * What it calls itself.
+ */
+name: string, 
+/**
+ * Its own mute is on.
+ */
+muted: boolean, 
+/**
+ * Why its buttons do nothing.
+ */
+problem?: HeadsetProblem, };
+
+/**
  * State of a link.
  */
 export type LinkState = "off" | "connecting" | "connected" | "lost";
+
+/**
+ * How much is logged.
+ */
+export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
 
 /**
  * Body of POST [`crate::path::ME_LOST_CALLS`].
@@ -772,7 +929,23 @@ echo_cancellation: boolean,
 /**
  * First and last UDP port for RTP.
  */
-rtp_ports: [number, number], };
+rtp_ports: [number, number], 
+/**
+ * Takes steady noise out of what the microphone hears.
+ */
+noise_suppression?: boolean, 
+/**
+ * Brings a low or loud voice to one loudness.
+ */
+gain_control?: boolean, 
+/**
+ * Class of service of SIP packets (RFC 2474), 0-63; default CS3.
+ */
+sip_dscp?: number, 
+/**
+ * Class of service of RTP packets, 0-63; default EF.
+ */
+rtp_dscp?: number, };
 
 /**
  * The operator's membership of one queue.
@@ -820,6 +993,23 @@ joined: boolean, };
  * Methods that the contract with central uses.
  */
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/**
+ * How sound finds its way through NAT.
+ */
+export type Nat = { 
+/**
+ * Connectivity checks (RFC 8445).
+ */
+ice: boolean, 
+/**
+ * Servers that tell our public address (RFC 8489).
+ */
+stun_servers: Array<ServerAddress>, 
+/**
+ * Server that carries our sound where nothing else gets through (RFC 8656).
+ */
+turn?: Turn, };
 
 /**
  * A status chosen for after the call.
@@ -965,7 +1155,15 @@ calls: Record<string, Call>,
 /**
  * Sound.
  */
-sound: SoundState, };
+sound: SoundState, 
+/**
+ * The headset whose buttons are heard; absent: there is none.
+ */
+headset?: HeadsetState, 
+/**
+ * While the microphone is tested: how loud it is, per cent of the scale.
+ */
+level?: number, };
 
 /**
  * Preferences.
@@ -1022,6 +1220,36 @@ export type ProblemCode = "wrong-credentials" | "too-many-attempts" | "signed-in
  * State of the softphone child.
  */
 export type ProcessState = "off" | "starting" | "running" | "restarting" | "failed";
+
+/**
+ * What the administrator set for the softphone, without what only the softphone needs.
+ */
+export type ProfileView = { 
+/**
+ * Echo canceller, where the person has not chosen.
+ */
+echo_cancellation: boolean, 
+/**
+ * Noise suppression, where the person has not chosen.
+ */
+noise_suppression: boolean, 
+/**
+ * Gain control, where the person has not chosen.
+ */
+gain_control: boolean, 
+/**
+ * Which calls are answered by themselves.
+ */
+auto_answer: AutoAnswer, 
+/**
+ * By account (central's phone id).
+ */
+accounts: Record<string, AccountView>, };
+
+/**
+ * What happens to an outgoing call before the answer.
+ */
+export type Progress = "ringing" | "early-media" | "forwarded" | "queued" | "unknown";
 
 /**
  * Version of this protocol, apart from the program's. Same major: everything of the older one works. Another major: only
@@ -1187,6 +1415,14 @@ state: RegistrationState,
  */
 contact?: string, 
 /**
+ * The server that confirmed it, as `host:port`, since version 1.3.
+ */
+server?: string, 
+/**
+ * How SIP travels to it.
+ */
+transport?: Transport, 
+/**
  * Since when it is in this state (ms since the Unix epoch).
  */
 since_ms: number, 
@@ -1278,6 +1514,15 @@ epoch: string,
 number: number, };
 
 /**
+ * How it rings.
+ */
+export type RingTone = { "tone": "classic" } | { "tone": "soft" } | { "tone": "bright" } | { "tone": "file", 
+/**
+ * Where it lies on this machine.
+ */
+path: string, };
+
+/**
  * Role; rights with scopes come with supervisors.
  */
 export type Role = "operator" | "supervisor" | "administrator";
@@ -1288,6 +1533,19 @@ export type Role = "operator" | "supervisor" | "administrator";
  * It serialises as the plain text, because the local socket is where it has to go; it is never put into a file or log.
  */
 export type Secret = string;
+
+/**
+ * A server by name or address.
+ */
+export type ServerAddress = { 
+/**
+ * Name or address.
+ */
+host: string, 
+/**
+ * Port; 0 as in [`Account::port`].
+ */
+port: number, };
 
 /**
  * Why a session ended.
@@ -1436,9 +1694,17 @@ pbx_name: string,
  */
 server: string, 
 /**
- * Port.
+ * Port; 0: DNS says servers and ports (SRV, RFC 3263).
  */
 port: number, 
+/**
+ * Where to go, in this order, when the server does not answer.
+ */
+backup_servers: Array<SipServer>, 
+/**
+ * All SIP goes through it, whatever the server is.
+ */
+outbound_proxy?: SipServer, 
 /**
  * Transport.
  */
@@ -1468,9 +1734,38 @@ display_name: string,
  */
 encryption: SipEncryption, 
 /**
+ * A server that offers plain RTP alone is talked to all the same.
+ */
+encryption_optional: boolean, 
+/**
+ * Which addresses may be used.
+ */
+address_family: SipAddressFamily, 
+/**
+ * How sound finds its way through NAT.
+ */
+nat: SipNat, 
+/**
+ * How digits travel.
+ */
+dtmf: SipDtmf, 
+/**
+ * Headers of an incoming INVITE that are shown with the call, by name.
+ */
+pass_headers: Array<string>, 
+/**
+ * What this PBX does for a dialled code.
+ */
+codes: FeatureCodes, 
+/**
  * Certification authority for TLS besides the system's, as PEM text; empty for none.
  */
 tls_ca_pem: string, };
+
+/**
+ * Which addresses may be used.
+ */
+export type SipAddressFamily = "any" | "ipv4" | "ipv6";
 
 /**
  * Codec.
@@ -1478,14 +1773,70 @@ tls_ca_pem: string, };
 export type SipCodec = "opus" | "g722" | "pcma" | "pcmu";
 
 /**
+ * How digits travel.
+ */
+export type SipDtmf = "rfc4733" | "info" | "in-band";
+
+/**
  * Media encryption.
  */
 export type SipEncryption = "off" | "sdes" | "dtls";
 
 /**
+ * How sound finds its way through NAT.
+ */
+export type SipNat = { 
+/**
+ * Connectivity checks (RFC 8445).
+ */
+ice: boolean, 
+/**
+ * Servers that tell our public address (RFC 8489).
+ */
+stun_servers: Array<SipServer>, 
+/**
+ * Server that carries our sound where nothing else gets through (RFC 8656).
+ */
+turn?: SipTurn, };
+
+/**
+ * A server by name or address.
+ */
+export type SipServer = { 
+/**
+ * Name or address.
+ */
+host: string, 
+/**
+ * Port; 0 as in [`SipAccount::port`].
+ */
+port: number, };
+
+/**
  * How SIP travels.
  */
 export type SipTransport = "udp" | "tcp" | "tls";
+
+/**
+ * A TURN server.
+ */
+export type SipTurn = { 
+/**
+ * Where.
+ */
+server: SipServer, 
+/**
+ * How we speak to it.
+ */
+transport: SipTransport, 
+/**
+ * Name.
+ */
+user: string, 
+/**
+ * Secret.
+ */
+password: Secret, };
 
 /**
  * Everything, at one moment.
@@ -1510,7 +1861,11 @@ calls: Array<Call>,
 /**
  * Sound.
  */
-sound: SoundState, };
+sound: SoundState, 
+/**
+ * The headset whose buttons are heard, since version 1.3.
+ */
+headset?: HeadsetState, };
 
 /**
  * The softphone child.
@@ -1556,7 +1911,81 @@ echo_cancellation: boolean,
 /**
  * First and last UDP port for RTP.
  */
-rtp_ports: [number, number], };
+rtp_ports: [number, number], 
+/**
+ * Takes steady noise out of what the microphone hears, unless the person at the machine chose otherwise.
+ */
+noise_suppression: boolean, 
+/**
+ * Brings a low or loud voice to one loudness, unless the person at the machine chose otherwise.
+ */
+gain_control: boolean, 
+/**
+ * Class of service of SIP packets (RFC 2474), 0-63.
+ */
+sip_dscp: number, 
+/**
+ * Class of service of RTP packets (RFC 2474), 0-63.
+ */
+rtp_dscp: number, 
+/**
+ * Which calls are answered by themselves.
+ */
+auto_answer: AutoAnswer, };
+
+/**
+ * Everything about sound that the person at this machine chooses.
+ */
+export type SoundSettings = { 
+/**
+ * What the operator speaks into.
+ */
+capture: DeviceChoice, 
+/**
+ * What the operator hears calls with.
+ */
+playback: DeviceChoice, 
+/**
+ * What rings, all at once.
+ */
+ring: Array<DeviceChoice>, 
+/**
+ * Loudness of devices in per cent of their own, by [`volume_key`]; 100 where a device is not named, at most
+ * [`MOST_VOLUME`] (boost). Not of ringing.
+ */
+volumes: { [key in string]: number }, 
+/**
+ * Loudness of ringing, per cent of [`RING_LIMIT_DBFS`], 0-100. It never goes above that, whatever the tone.
+ */
+ring_volume: number, 
+/**
+ * How it rings.
+ */
+ring_tone: RingTone, 
+/**
+ * Takes steady noise out of what the microphone hears; absent: as the profile says.
+ */
+noise_suppression?: boolean, 
+/**
+ * Brings a low or loud voice to one loudness; absent: as the profile says.
+ */
+gain_control?: boolean, 
+/**
+ * Echo canceller; absent: as the profile says.
+ */
+echo_cancellation?: boolean, 
+/**
+ * A soft double beep this often while a call is on hold, seconds; 0: never.
+ */
+hold_reminder_s: number, 
+/**
+ * A beep when a call comes in during another.
+ */
+call_waiting_beep: boolean, 
+/**
+ * Buttons of a headset answer, end and mute.
+ */
+headset_buttons: boolean, };
 
 /**
  * Where sound comes from and goes to.
@@ -1581,7 +2010,23 @@ playback_device?: AudioDevice,
 /**
  * Why there is no device or it could not be opened; empty when all is well.
  */
-problem: string, };
+problem: string, 
+/**
+ * Everything that was chosen, since version 1.3.
+ */
+settings?: SoundSettings, 
+/**
+ * The devices that would ring now; none: nothing would be heard.
+ */
+ring_devices?: Array<AudioDevice>, 
+/**
+ * All devices there are now.
+ */
+devices?: Array<AudioDevice>, 
+/**
+ * The test that runs.
+ */
+test?: TestState, };
 
 /**
  * The status now.
@@ -1635,6 +2080,28 @@ when: When,
  * for the link: it is passed over when another person has changed the status since, or when its shift is over.
  */
 chosen_at_ms?: number, };
+
+/**
+ * A test that runs.
+ */
+export type TestState = { 
+/**
+ * What it does now.
+ */
+step: TestStep, 
+/**
+ * Milliseconds that this step still takes, at the time of this message; absent: until it is stopped.
+ */
+left_ms?: number, } & ({ "test": "level" } | { "test": "tone", 
+/**
+ * Which, by [`AudioDevice::name`]; absent: what calls are heard with.
+ */
+device?: string, } | { "test": "ring" } | { "test": "record-and-play" });
+
+/**
+ * What a test does.
+ */
+export type TestStep = "listening" | "recording" | "playing" | "unknown";
 
 /**
  * Colours.
@@ -1738,6 +2205,27 @@ export type TransferStep = "calling" | "ringing" | "consulting" | "joining" | "d
 export type Transport = "udp" | "tcp" | "tls";
 
 /**
+ * A TURN server.
+ */
+export type Turn = { 
+/**
+ * Where.
+ */
+server: ServerAddress, 
+/**
+ * How we speak to it.
+ */
+transport: Transport, 
+/**
+ * Name.
+ */
+user: string, 
+/**
+ * Secret.
+ */
+password: Secret, };
+
+/**
  * A person.
  */
 export type User = { 
@@ -1783,6 +2271,10 @@ softphone: SoftphoneProcess,
  * What the softphone says; absent until it said something.
  */
 phone?: PhoneView, 
+/**
+ * What the administrator set for the softphone, as far as the window shows it; absent until it is known.
+ */
+profile?: ProfileView, 
 /**
  * Central's topic `me`, unchanged (`MeState`); from the cache until central answers.
  */

@@ -17,7 +17,9 @@ use arguments::{
 
 use crate::config::Config;
 use crate::server::Server;
-use crate::store::{Input, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, Store, UserInput};
+use crate::store::{
+    CodesInput, Input, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, Store, UserInput,
+};
 
 impl Cli {
     /// Carries it out.
@@ -150,6 +152,7 @@ impl Cli {
                     domain: add.sip_domain.clone(),
                     encryption: add.sip_encryption,
                     tls_ca_pem,
+                    ..SipInput::default()
                 };
                 let pbx = PbxInput {
                     name: add.name.clone(),
@@ -160,6 +163,7 @@ impl Cli {
                     tls: add.tls.map(|tls| matches!(tls, OnOff::On)),
                     managed: None,
                     sip,
+                    codes: CodesInput::default(),
                 };
                 store.take(&Input { pbxs: vec![pbx], ..Input::default() }).await
             }

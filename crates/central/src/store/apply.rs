@@ -1,11 +1,11 @@
 //! Configuration in, by name and idempotent: what is there is changed, what is missing is made, what is not named stays.
 
-use central_api::{ChangedBy, PbxId, QueueId, ReasonClass, Role, Secret, SipEncryption, SipTransport, UserId};
+use central_api::{ChangedBy, PbxId, QueueId, ReasonClass, Role, Secret, UserId};
 use serde::Deserialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
-use super::{PbxRow, Phone, SoftphoneInput, Store, StoreError, codec, softphone};
+use super::{CodesInput, PbxRow, Phone, SipInput, SoftphoneInput, Store, StoreError, codec, sip, softphone};
 
 /// Settings of the tenant.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -58,24 +58,9 @@ pub struct PbxInput {
     /// How softphones reach it.
     #[serde(default)]
     pub sip: SipInput,
-}
-
-/// How softphones reach a PBX.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SipInput {
-    /// Server name or address; absent: the host of the manager interface.
-    pub server: Option<String>,
-    /// Port; absent: 5061 with TLS, else 5060.
-    pub port: Option<u16>,
-    /// Transport; absent: udp.
-    pub transport: Option<SipTransport>,
-    /// SIP domain; absent: the server.
-    pub domain: Option<String>,
-    /// Media encryption; absent: off.
-    pub encryption: Option<SipEncryption>,
-    /// Certification authority besides the system's, PEM text.
-    pub tls_ca_pem: Option<String>,
+    /// What it does for a dialled code.
+    #[serde(default)]
+    pub codes: CodesInput,
 }
 
 /// A queue.
@@ -256,17 +241,13 @@ impl Store {
                 )));
             }
         };
-        let server = pbx.sip.server.as_ref().unwrap_or(&pbx.host);
-        let transport = pbx.sip.transport.unwrap_or(SipTransport::Udp);
-        let port = pbx.sip.port.unwrap_or(if transport == SipTransport::Tls { 5061 } else { 5060 });
+        // How softphones reach it follows below; until then it has what no column may be without.
         sqlx::query(
-            "INSERT INTO pbxs (name, host, port, username, secret, managed, sip_server, sip_port, sip_transport, \
-             sip_domain, sip_encryption, tls_ca_pem, tls) \
-             VALUES ($1, $2, $3, $4, $5, COALESCE($6, 0), $7, $8, $9, $10, $11, $12, $13) \
+            "INSERT INTO pbxs (name, host, port, username, secret, managed, tls, sip_server, sip_port, sip_transport, \
+             sip_domain, sip_encryption, tls_ca_pem) \
+             VALUES ($1, $2, $3, $4, $5, COALESCE($6, 0), $7, $2, 5060, 'udp', $2, 'off', '') \
              ON CONFLICT (name) DO UPDATE SET host = excluded.host, port = excluded.port, username = excluded.username, \
-             secret = excluded.secret, managed = COALESCE($6, pbxs.managed), sip_server = excluded.sip_server, \
-             sip_port = excluded.sip_port, sip_transport = excluded.sip_transport, sip_domain = excluded.sip_domain, \
-             sip_encryption = excluded.sip_encryption, tls_ca_pem = excluded.tls_ca_pem, tls = excluded.tls",
+             secret = excluded.secret, managed = COALESCE($6, pbxs.managed), tls = excluded.tls",
         )
         .bind(&pbx.name)
         .bind(&pbx.host)
@@ -274,16 +255,10 @@ impl Store {
         .bind(&pbx.username)
         .bind(secret)
         .bind(pbx.managed.map(i64::from))
-        .bind(server)
-        .bind(i64::from(port))
-        .bind(codec::word(&transport)?)
-        .bind(pbx.sip.domain.as_ref().unwrap_or(server))
-        .bind(codec::word(&pbx.sip.encryption.unwrap_or(SipEncryption::Off))?)
-        .bind(pbx.sip.tls_ca_pem.as_deref().unwrap_or_default())
         .bind(i64::from(pbx.tls.unwrap_or_else(|| !is_this_machine(&pbx.host))))
         .execute(&mut *tx)
         .await?;
-        Ok(())
+        sip::apply(tx, &self.key, &pbx.name, &pbx.host, &pbx.sip, &pbx.codes).await
     }
 
     async fn apply_user(

@@ -1,12 +1,10 @@
 //! Everything the administrator decides, read at once: small, and needed whole by the desk.
 
-use central_api::{
-    ChangedBy, PbxId, PhoneId, QueueId, Reason, ReasonId, Role, SipEncryption, SipTransport, User, UserId,
-};
+use central_api::{ChangedBy, PbxId, PhoneId, QueueId, Reason, ReasonId, Role, User, UserId};
 use sqlx::Row as _;
 use std::collections::BTreeMap;
 
-use super::{Softphone, Store, StoreError, codec};
+use super::{Sip, Softphone, Store, StoreError, codec, sip, softphone};
 
 /// Settings of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,18 +47,8 @@ pub struct PbxRow {
     pub secret: Vec<u8>,
     /// Whether commands are sent.
     pub managed: bool,
-    /// For softphones.
-    pub sip_server: String,
-    /// For softphones.
-    pub sip_port: u16,
-    /// For softphones.
-    pub sip_transport: SipTransport,
-    /// For softphones.
-    pub sip_domain: String,
-    /// For softphones.
-    pub sip_encryption: SipEncryption,
-    /// For softphones.
-    pub tls_ca_pem: String,
+    /// How softphones reach it.
+    pub sip: Sip,
 }
 
 impl PbxRow {
@@ -184,11 +172,7 @@ impl Store {
             revision: row.try_get("revision")?,
             after_call_ms: row.try_get::<i64, _>("after_call_s")? * 1000,
             not_taken_limit: small(row.try_get("not_taken_limit")?)?,
-            softphone: Softphone {
-                codecs: codec::from_json(row.try_get("softphone_codecs")?)?,
-                echo_cancellation: row.try_get::<i64, _>("softphone_echo_cancellation")? != 0,
-                rtp_ports: (small(row.try_get("softphone_rtp_first")?)?, small(row.try_get("softphone_rtp_last")?)?),
-            },
+            softphone: softphone::read(&row)?,
         };
         let mut users = BTreeMap::new();
         for row in sqlx::query("SELECT id, username, display_name, role FROM users").fetch_all(&mut *tx).await? {
@@ -210,12 +194,7 @@ impl Store {
                 username: row.try_get("username")?,
                 secret: row.try_get("secret")?,
                 managed: row.try_get::<i64, _>("managed")? != 0,
-                sip_server: row.try_get("sip_server")?,
-                sip_port: small(row.try_get("sip_port")?)?,
-                sip_transport: codec::from_word(row.try_get("sip_transport")?)?,
-                sip_domain: row.try_get("sip_domain")?,
-                sip_encryption: codec::from_word(row.try_get("sip_encryption")?)?,
-                tls_ca_pem: row.try_get("tls_ca_pem")?,
+                sip: sip::read(&row)?,
             };
             pbxs.insert(id, pbx);
         }
@@ -280,6 +259,6 @@ impl Store {
 }
 
 /// A number of the database as the smaller type it has here.
-fn small<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
+pub(super) fn small<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
     T::try_from(number).map_err(|_| StoreError::Row(format!("the number {number} is out of range")))
 }

@@ -9,11 +9,12 @@ mod idempotency;
 mod journal;
 mod seal;
 mod sessions;
+mod sip;
 mod softphone;
 mod users;
 
 pub use apply::{
-    Input, MemberInput, PasswordHashes, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, TenantInput, UserInput,
+    Input, MemberInput, PasswordHashes, PbxInput, PhoneInput, QueueInput, ReasonInput, TenantInput, UserInput,
 };
 pub(crate) use apply::{fold, is_this_machine};
 pub use configuration::{Configuration, Member, PbxRow, Phone, Queue, ReasonRow, Tenant, UserRow};
@@ -22,6 +23,7 @@ pub use journal::{Journal, Record, Remembered};
 pub use seal::SealingKey;
 pub(crate) use seal::fill;
 pub use sessions::{Opened, Opening, SessionRow};
+pub use sip::{CodesInput, Sip, SipInput, Turn, TurnInput};
 pub use softphone::{Softphone, SoftphoneInput};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};

@@ -1,9 +1,11 @@
 //! Settings of the tenant's softphones.
 
-use central_api::SipCodec;
+use central_api::{AutoAnswer, SipCodec};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
+use super::configuration::small;
 use super::{StoreError, codec};
 
 /// Two ports (RTP and RTCP) for each of eight calls; the softphone refuses fewer.
@@ -18,6 +20,16 @@ pub struct Softphone {
     pub echo_cancellation: bool,
     /// First and last UDP port for RTP.
     pub rtp_ports: (u16, u16),
+    /// Takes steady noise out.
+    pub noise_suppression: bool,
+    /// Brings voices to one loudness.
+    pub gain_control: bool,
+    /// Class of service of SIP packets.
+    pub sip_dscp: u8,
+    /// Class of service of RTP packets.
+    pub rtp_dscp: u8,
+    /// Which calls are answered by themselves.
+    pub auto_answer: AutoAnswer,
 }
 
 /// `[tenant.softphone]`; what is absent stays as it is.
@@ -30,23 +42,81 @@ pub struct SoftphoneInput {
     pub echo_cancellation: Option<bool>,
     /// First and last UDP port for RTP.
     pub rtp_ports: Option<Vec<u16>>,
+    /// Takes steady noise out of what the microphone hears.
+    pub noise_suppression: Option<bool>,
+    /// Brings a low or loud voice to one loudness.
+    pub gain_control: Option<bool>,
+    /// Class of service of SIP packets (RFC 2474).
+    pub sip_dscp: Option<u8>,
+    /// Class of service of RTP packets (RFC 2474).
+    pub rtp_dscp: Option<u8>,
+    /// Which calls are answered by themselves.
+    pub auto_answer: Option<AutoAnswer>,
 }
 
 pub(super) async fn apply(tx: &mut SqliteConnection, input: &SoftphoneInput) -> Result<(), StoreError> {
     let codecs = input.codecs.as_deref().map(checked_codecs).transpose()?;
     let ports = input.rtp_ports.as_deref().map(checked_ports).transpose()?;
+    let sip_dscp = checked_dscp("sip_dscp", input.sip_dscp)?;
+    let rtp_dscp = checked_dscp("rtp_dscp", input.rtp_dscp)?;
+    let auto_answer = input.auto_answer.map(checked_auto_answer).transpose()?;
     sqlx::query(
         "UPDATE tenant SET softphone_codecs = COALESCE($1, softphone_codecs), \
          softphone_echo_cancellation = COALESCE($2, softphone_echo_cancellation), \
-         softphone_rtp_first = COALESCE($3, softphone_rtp_first), softphone_rtp_last = COALESCE($4, softphone_rtp_last)",
+         softphone_rtp_first = COALESCE($3, softphone_rtp_first), softphone_rtp_last = COALESCE($4, softphone_rtp_last), \
+         softphone_noise_suppression = COALESCE($5, softphone_noise_suppression), \
+         softphone_gain_control = COALESCE($6, softphone_gain_control), \
+         softphone_sip_dscp = COALESCE($7, softphone_sip_dscp), softphone_rtp_dscp = COALESCE($8, softphone_rtp_dscp), \
+         softphone_auto_answer = COALESCE($9, softphone_auto_answer)",
     )
     .bind(codecs)
     .bind(input.echo_cancellation.map(i64::from))
     .bind(ports.map(|(first, _)| i64::from(first)))
     .bind(ports.map(|(_, last)| i64::from(last)))
+    .bind(input.noise_suppression.map(i64::from))
+    .bind(input.gain_control.map(i64::from))
+    .bind(sip_dscp)
+    .bind(rtp_dscp)
+    .bind(auto_answer)
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// The row of the tenant.
+pub(super) fn read(row: &SqliteRow) -> Result<Softphone, StoreError> {
+    let is_set = |column: &str| row.try_get::<i64, _>(column).map(|flag| flag != 0);
+    Ok(Softphone {
+        codecs: codec::from_json(row.try_get("softphone_codecs")?)?,
+        echo_cancellation: is_set("softphone_echo_cancellation")?,
+        rtp_ports: (small(row.try_get("softphone_rtp_first")?)?, small(row.try_get("softphone_rtp_last")?)?),
+        noise_suppression: is_set("softphone_noise_suppression")?,
+        gain_control: is_set("softphone_gain_control")?,
+        sip_dscp: small(row.try_get("softphone_sip_dscp")?)?,
+        rtp_dscp: small(row.try_get("softphone_rtp_dscp")?)?,
+        auto_answer: codec::from_word(row.try_get("softphone_auto_answer")?)?,
+    })
+}
+
+/// Six bits of the former type-of-service octet.
+fn checked_dscp(what: &str, dscp: Option<u8>) -> Result<Option<i64>, StoreError> {
+    match dscp {
+        Some(dscp) if dscp > 63 => Err(StoreError::Input(format!(
+            "tenant.softphone.{what} cannot be {dscp}, it has six bits; give the code point, not the octet: 0 to 63, for \
+             example 46 for EF"
+        ))),
+        dscp => Ok(dscp.map(i64::from)),
+    }
+}
+
+fn checked_auto_answer(auto_answer: AutoAnswer) -> Result<String, StoreError> {
+    if auto_answer == AutoAnswer::Unknown {
+        return Err(StoreError::Input(
+            "tenant.softphone.auto_answer is no rule that is known; set it to \"off\", \"queue-calls\" or \"by-header\""
+                .to_owned(),
+        ));
+    }
+    codec::word(&auto_answer)
 }
 
 fn checked_codecs(codecs: &[SipCodec]) -> Result<String, StoreError> {
@@ -79,7 +149,7 @@ fn checked_ports(ports: &[u16]) -> Result<(u16, u16), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{checked_codecs, checked_ports};
+    use super::{checked_codecs, checked_dscp, checked_ports};
     use central_api::SipCodec::{Opus, Pcma};
 
     #[test]
@@ -87,6 +157,13 @@ mod tests {
         assert_eq!(checked_codecs(&[Pcma, Opus]).unwrap(), r#"["pcma","opus"]"#);
         assert!(checked_codecs(&[]).unwrap_err().to_string().contains("empty"));
         assert!(checked_codecs(&[Pcma, Opus, Pcma]).unwrap_err().to_string().contains("pcma twice"));
+    }
+
+    #[test]
+    fn dscp() {
+        assert_eq!(checked_dscp("rtp_dscp", Some(63)).unwrap(), Some(63));
+        let refused = checked_dscp("rtp_dscp", Some(184)).unwrap_err().to_string();
+        assert!(refused.contains("not the octet"), "{refused}");
     }
 
     #[test]

@@ -156,6 +156,8 @@ async fn the_softphones_settings_are_the_tenants() {
         ("rtp_ports = [16384, 16390]", "at least 16 ports in all"),
         ("rtp_ports = [16384, 70000]", "line 2"),
         ("echo = true", "unknown field `echo`"),
+        ("sip_dscp = 96", "tenant.softphone.sip_dscp cannot be 96"),
+        ("auto_answer = \"always\"", "set it to \"off\", \"queue-calls\" or \"by-header\""),
     ] {
         let input = linedesk_central::apply::parse("test", &format!("[tenant.softphone]\n{line}\n"));
         let refused = match input {
@@ -166,6 +168,93 @@ async fn the_softphones_settings_are_the_tenants() {
     }
     let kept = store.configuration().await.unwrap().tenant.softphone;
     assert_eq!((kept.codecs.len(), kept.rtp_ports), (2, (16384, 32767)), "what is refused changes nothing");
+}
+
+/// The PBX of the house, as its file names it, with more below it.
+fn main_pbx(more: &str) -> String {
+    format!("[[pbx]]\nname = \"lab\"\nhost = \"127.0.0.1\"\nusername = \"linedesk\"\n{more}")
+}
+
+#[tokio::test]
+async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
+    let house = House::open().await;
+    let anna = house.signed_in("anna", "DESK-1").await;
+    let before = anna.get(path::ME_PROFILE).await;
+    let plain = &before["accounts"][0];
+    assert_eq!((&plain["backup_servers"], &plain["dtmf"]), (&json!([]), &json!("rfc4733")));
+    assert_eq!((&plain["codes"], &plain["nat"]), (&json!({}), &json!({"ice": false, "stun_servers": []})));
+    assert_eq!((&before["auto_answer"], &before["rtp_dscp"]), (&json!("off"), &json!(46)));
+
+    let mut live: Live = anna.live().await;
+    let text = main_pbx(
+        r#"[pbx.sip]
+        server = "pbx.example"
+        port = 0
+        transport = "tls"
+        backup_servers = ["pbx2.example", "[2001:db8::7]:5081"]
+        outbound_proxy = "edge.example:5081"
+        encryption = "sdes"
+        encryption_optional = true
+        ice = true
+        stun_servers = ["stun.example"]
+        turn = { server = "turn.example", transport = "tls", user = "desk", secret = "turnsecret" }
+        dtmf = "info"
+        pass_headers = ["X-Order"]
+        [pbx.codes]
+        park = "700"
+        pickup = "*8"
+        echo_test = "*43"
+        [tenant.softphone]
+        noise_suppression = true
+        sip_dscp = 0
+        auto_answer = "queue-calls"
+        "#,
+    );
+    apply(&house.data, &format!("{text}[[queue]]\nqueue = \"support\"\nname = \"Help\"\n")).await;
+    live.until(Topic::Queues, "taken over", |state| state["queues"]["1"]["name"] == "Help").await;
+    let after = anna.get(path::ME_PROFILE).await;
+    let account = &after["accounts"][0];
+    assert_eq!((&account["server"], &account["port"]), (&json!("pbx.example"), &json!(0)));
+    let backup = json!([{"host": "pbx2.example", "port": 5061}, {"host": "2001:db8::7", "port": 5081}]);
+    assert_eq!(account["backup_servers"], backup);
+    assert_eq!(account["outbound_proxy"], json!({"host": "edge.example", "port": 5081}));
+    assert_eq!((&account["encryption"], &account["encryption_optional"]), (&json!("sdes"), &json!(true)));
+    let turn = json!({"server": {"host": "turn.example", "port": 5349}, "transport": "tls", "user": "desk",
+        "password": "turnsecret"});
+    let stun = json!([{"host": "stun.example", "port": 3478}]);
+    assert_eq!(account["nat"], json!({"ice": true, "stun_servers": stun, "turn": turn}));
+    assert_eq!((&account["dtmf"], &account["pass_headers"]), (&json!("info"), &json!(["X-Order"])));
+    assert_eq!(account["codes"], json!({"park": "700", "pickup": "*8", "echo_test": "*43"}));
+    assert_eq!((&after["noise_suppression"], &after["gain_control"]), (&json!(true), &json!(false)));
+    assert_eq!((&after["sip_dscp"], &after["auto_answer"]), (&json!(0), &json!("queue-calls")));
+
+    let database = std::fs::read(house.data.join("central.sqlite")).unwrap();
+    assert!(!database.windows(10).any(|bytes| bytes == b"turnsecret"), "it is sealed");
+
+    let store = linedesk_central::store::Store::open(&house.data).await.unwrap();
+    for (more, words) in [
+        ("[pbx.sip]\nbackup_servers = [\"sip:pbx2\"]", "backup_servers of the PBX lab cannot be"),
+        ("[pbx.sip]\nencryption_optional = true", "its encryption is off"),
+        ("[pbx.sip]\naddress_family = \"ipv6\"", "forbids its own server 127.0.0.1"),
+        ("[pbx.sip]\nstun_servers = [\"stun.example:0\"]", "port 0"),
+        ("[pbx.sip]\npass_headers = [\"Authorization\"]", "carries a digest"),
+        ("[pbx.codes]\npark = \"seven\"", "nobody can dial"),
+    ] {
+        let input = linedesk_central::apply::parse("test", &main_pbx(more)).unwrap();
+        let refused = linedesk_central::apply::carry_out(&store, &input).await.unwrap_err().to_string();
+        assert!(refused.contains(words) && refused.contains(';'), "{more}: {refused}");
+    }
+    // The secret of the TURN server is kept when it is left out, and needed when there is none.
+    let keeps = main_pbx("[pbx.sip]\nturn = { server = \"turn2.example\", user = \"desk\" }\n");
+    apply(&house.data, &keeps).await;
+    let config = store.configuration().await.unwrap();
+    let turn = config.pbxs.values().next().unwrap().sip.turn.clone().unwrap();
+    let secret = store.unseal(&linedesk_central::store::Turn::purpose("lab"), &turn.secret).unwrap();
+    assert_eq!((turn.server.host.as_str(), turn.server.port, secret.expose()), ("turn2.example", 3478, "turnsecret"));
+    apply(&house.data, &main_pbx("")).await;
+    let input = linedesk_central::apply::parse("test", &keeps).unwrap();
+    let refused = linedesk_central::apply::carry_out(&store, &input).await.unwrap_err().to_string();
+    assert!(refused.contains("has no `secret`"), "{refused}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 use workstation::host::{Method, SignInForm};
 use workstation::keyring::{Keyring, MemoryKeyring, OsKeyring};
+use workstation::preferences::PreferencesFile;
 use workstation::{Handle, Options};
 
 /// A workstation without a window, driven by JSON lines on stdin and stdout.
@@ -195,8 +196,10 @@ fn options(arguments: &Arguments) -> anyhow::Result<Options> {
             workstation::beside_this_program("linedesk-softphone").context("where this program lies is not known")?
         }
     };
+    let data_dir = given(&arguments.data_dir, "LINEDESK_DATA_DIR").context("give --data-dir")?;
     Ok(Options {
-        data_dir: given(&arguments.data_dir, "LINEDESK_DATA_DIR").context("give --data-dir")?,
+        preferences: PreferencesFile::open(data_dir.join("preferences.json")),
+        data_dir,
         runtime_dir: given(&arguments.runtime_dir, "LINEDESK_RUNTIME_DIR").context("give --runtime-dir")?,
         softphone_program,
         shell_command: Vec::new(),

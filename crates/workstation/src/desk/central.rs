@@ -3,10 +3,10 @@
 use central_api::{BASE, ChangedBy, MeState, Reason, SoftphoneProfile, Topic, merge_patch, path};
 use serde_json::{Value, json};
 use softphone_api::{AccountId, Command};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+use super::secrets::without;
 use super::{Desk, Work};
 use crate::cache::Kept;
 use crate::central::{Failure, LinkEvent};
@@ -175,7 +175,7 @@ impl Desk {
         self.remember();
         let Some(session) = &self.session else { return };
         if let Some(profile) = &session.profile {
-            self.cache.put(&session.id, Kept::Profile, &without_secrets(profile)).await;
+            self.cache.put(&session.id, Kept::Profile, &without(profile)).await;
         }
     }
 
@@ -317,25 +317,6 @@ impl Desk {
             self.cache.put(&id, Kept::Queues, queues).await;
         }
     }
-}
-
-fn without_secrets(profile: &SoftphoneProfile) -> SoftphoneProfile {
-    let mut profile = profile.clone();
-    for account in &mut profile.accounts {
-        account.password = central_api::Secret::new("");
-    }
-    profile
-}
-
-/// Puts the passwords of the keyring back.
-pub(crate) fn with_secrets(
-    mut profile: SoftphoneProfile,
-    secrets: &BTreeMap<String, central_api::Secret>,
-) -> Option<SoftphoneProfile> {
-    for account in &mut profile.accounts {
-        account.password = secrets.get(&account.phone.to_string())?.clone();
-    }
-    Some(profile)
 }
 
 /// Only central's contract, and of it not what carries secrets: those stay on this side.

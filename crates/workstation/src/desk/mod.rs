@@ -1,19 +1,24 @@
 //! The core: one loop over one closed `Event`, which owns the view.
 
+mod by_itself;
 mod central;
 mod phone;
+mod secrets;
 mod session;
+
+pub(crate) use by_itself::Answering;
 
 use central_api::{Reason, SignedIn, SoftphoneProfile};
 use rustls::ClientConfig;
 use serde_json::Value;
-use softphone_api::{Command, Reply};
+use softphone_api::{Command, Reply, SoundSettings};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use crate::Options;
+use crate::awake::Awake;
 use crate::cache::Cache;
 use crate::central::{Client, Failure, LinkEvent};
 use crate::clock;
@@ -34,6 +39,8 @@ pub(crate) enum Event {
     Of(Generation, Work),
     /// From the supervisor.
     Phone(PhoneEvent),
+    /// The softphone took what was chosen about sound; the number says which choice it was.
+    SoundTaken(u64, Box<SoundSettings>),
 }
 
 /// Grows with each session, so that late answers of the last one are known.
@@ -110,6 +117,11 @@ pub(crate) struct Session {
 /// The loop's state.
 #[derive(Debug)]
 pub(crate) struct Desk {
+    pub(crate) awake: Awake,
+    pub(crate) answering: Answering,
+    /// Number of the last choice about sound, and of the last one that was kept.
+    pub(crate) sound_asked: u64,
+    pub(crate) sound_kept: u64,
     pub(crate) options: Options,
     pub(crate) record: Record,
     pub(crate) cache: Cache,
@@ -128,15 +140,26 @@ pub(crate) struct Desk {
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Desk {
     /// Until the host quits or is gone.
     pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
         self.recall();
         loop {
-            let due = self.publisher.due;
+            let (due, answer_due) = (self.publisher.due, self.answering.due);
             let event = tokio::select! {
                 event = inbox.recv() => event,
-                () = async { match due { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
+                () = until(answer_due) => {
+                    self.answer_by_itself();
+                    continue;
+                }
+                () = until(due) => {
                     self.publisher.step(&self.view);
                     self.forget_shown();
                     continue;
@@ -154,7 +177,10 @@ impl Desk {
                 Some(Event::Of(generation, work)) if generation == self.generation => self.work(work).await,
                 Some(Event::Of(..)) => {}
                 Some(Event::Phone(event)) => self.phone_event(event),
+                Some(Event::SoundTaken(asked, settings)) => self.sound_taken(asked, *settings),
             }
+            self.answer_by_itself();
+            self.awake.call_runs(self.view.calls().next().is_some());
             self.publisher.changed(&self.view);
             self.forget_shown();
         }

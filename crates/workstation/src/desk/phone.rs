@@ -2,15 +2,16 @@
 
 use softphone_api::{
     Call, CallDirection, CallId, CallPhase, CallRecord, Command, EndedBy, Event as PhoneChange, Reply, Snapshot,
+    SoundSettings,
 };
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
-use super::Desk;
+use super::{Desk, Event};
 use crate::clock;
 use crate::host::PhoneError;
 use crate::softphone::{Order, PhoneEvent, configuration};
-use crate::view::{NoticeKind, PhoneView, ProcessState, SoftphoneProcess, View};
+use crate::view::{NoticeKind, PhoneView, ProcessState, ProfileView, SoftphoneProcess, View};
 
 impl Desk {
     pub(crate) fn phone_event(&mut self, event: PhoneEvent) {
@@ -54,9 +55,15 @@ impl Desk {
                     self.view.add_notice(NoticeKind::CallEnded { record });
                 }
             }
-            PhoneChange::Sound { sound } => phone.sound = sound,
+            PhoneChange::Sound { sound } => {
+                if sound.test.is_none() {
+                    phone.level = None;
+                }
+                phone.sound = sound;
+            }
             PhoneChange::Headset { headset } => phone.headset = headset,
-            PhoneChange::Level { microphone } => phone.level = Some(microphone),
+            // The last level may come after the end of its test.
+            PhoneChange::Level { microphone } => phone.level = phone.sound.test.is_some().then_some(microphone),
             PhoneChange::Unknown => {}
         }
     }
@@ -85,16 +92,64 @@ impl Desk {
         } else {
             Some(PhoneError::NotRunning)
         };
-        match refusal {
+        match (refusal, self.chosen_sound(&command)) {
             // Whoever asked may have left meanwhile.
-            Some(error) => drop(reply.send(Err(error))),
-            None => self.order(Order::Command(command, Some(reply))),
+            (Some(error), _) => drop(reply.send(Err(error))),
+            (None, None) => self.order(Order::Command(command, Some(reply))),
+            (None, Some(settings)) => self.choose_sound(command, settings, reply),
+        }
+    }
+
+    /// What would be chosen about sound if the softphone took this.
+    fn chosen_sound(&self, command: &Command) -> Option<SoundSettings> {
+        match command {
+            Command::SetSound { settings } => Some((**settings).clone()),
+            Command::ChooseDevices { capture, playback } => {
+                let before = self.options.preferences.now().sound;
+                Some(SoundSettings { capture: capture.clone(), playback: playback.clone(), ..before })
+            }
+            _ => None,
+        }
+    }
+
+    /// Kept when the softphone has taken it, and only then: a file that it cannot use would be refused at each start.
+    fn choose_sound(
+        &mut self,
+        command: Command,
+        settings: SoundSettings,
+        reply: oneshot::Sender<Result<Reply, PhoneError>>,
+    ) {
+        self.sound_asked += 1;
+        let (asked, events) = (self.sound_asked, self.events.clone());
+        let (to_us, answer) = oneshot::channel();
+        self.order(Order::Command(command, Some(to_us)));
+        tokio::spawn(async move {
+            let answer = answer.await.unwrap_or(Err(PhoneError::Lost));
+            if answer.is_ok() {
+                // The loop may have ended meanwhile.
+                let _ = events.send(Event::SoundTaken(asked, Box::new(settings)));
+            }
+            // So may whoever asked.
+            let _ = reply.send(answer);
+        });
+    }
+
+    /// Choices follow each other fast while a slider moves, and their answers may be heard in another order.
+    pub(super) fn sound_taken(&mut self, asked: u64, settings: SoundSettings) {
+        if asked < self.sound_kept {
+            return;
+        }
+        self.sound_kept = asked;
+        self.order(Order::Sound(Box::new(settings.clone())));
+        if let Err(error) = self.options.preferences.change(|now| now.sound = settings) {
+            tracing::warn!(%error, "the sound settings cannot be written down; they last until the program ends");
         }
     }
 
     /// The softphone is to be what the session's profile says.
     pub(crate) fn configure_softphone(&mut self) {
         let Some(profile) = self.session.as_ref().and_then(|session| session.profile.as_ref()) else { return };
+        self.view.profile = Some(ProfileView::of(profile));
         match configuration(profile, &self.options.runtime_dir) {
             Ok(configuration) => self.order(Order::Configure(configuration)),
             Err(error) => tracing::error!(%error, "the softphone cannot be configured"),
@@ -113,13 +168,15 @@ fn from_snapshot(snapshot: Snapshot) -> PhoneView {
 }
 
 /// Calls of queues that ring besides this one: their customers go on to somebody who is free.
-fn queue_calls_beside(view: &View, answered: CallId) -> Vec<CallId> {
-    let calls = view.me.as_ref().and_then(|me| me.get("calls"));
-    let is_of_a_queue = |call: &Call| {
-        calls.and_then(|calls| calls.get(&call.sip_call_id)?.get("queue")).is_some_and(|queue| !queue.is_null())
-    };
+pub(super) fn queue_calls_beside(view: &View, answered: CallId) -> Vec<CallId> {
     let beside = view.calls().filter(|call| call.id != answered && call.phase == CallPhase::Ringing);
-    beside.filter(|call| is_of_a_queue(call)).map(|call| call.id).collect()
+    beside.filter(|call| is_of_a_queue(view, call)).map(|call| call.id).collect()
+}
+
+/// Central's half of the call says so; until it is here nobody knows.
+pub(super) fn is_of_a_queue(view: &View, call: &Call) -> bool {
+    let queue = || view.me.as_ref()?.get("calls")?.get(&call.sip_call_id)?.get("queue");
+    queue().is_some_and(|queue| !queue.is_null())
 }
 
 /// An ordinary hang-up says itself; so does a call that the caller took back or the operator declined.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::central::with_secrets;
-use super::{Desk, Event, Session, TrustOf, Work};
+use super::{Desk, Event, Session, TrustOf, Work, secrets};
 use crate::cache::Kept;
 use crate::central::{Client, Server, follow, trust};
 use crate::clock;
@@ -19,7 +18,7 @@ use crate::keyring::{KeyringError, Remembered};
 use crate::outbox::{Wish, owner};
 use crate::record::machine_name;
 use crate::softphone::Order;
-use crate::view::{ConnectProblem, LinkState, NoticeKind, SessionView, View};
+use crate::view::{ConnectProblem, LinkState, NoticeKind, ProfileView, SessionView, View};
 
 /// A polite end of the session takes no longer than this.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -78,7 +77,7 @@ impl Desk {
                 return self.view.add_notice(NoticeKind::NotRemembered { detail: error.0 });
             }
         };
-        session.profile = session.profile.take().and_then(|profile| with_secrets(profile, &remembered.sip));
+        session.profile = session.profile.take().and_then(|profile| secrets::back_into(profile, &remembered.sip));
         let client = Server::parse(&self.record.server).and_then(|server| Client::new(server, self.trust.clone()));
         match client {
             Ok(client) => {
@@ -181,8 +180,7 @@ impl Desk {
         let Some(session) = &mut self.session else { return };
         let Some(remembered) = &mut session.token else { return };
         if let Some(profile) = &session.profile {
-            remembered.sip =
-                profile.accounts.iter().map(|account| (account.phone.to_string(), account.password.clone())).collect();
+            remembered.sip = secrets::of(profile);
         }
         let (keyring, name, what) = (self.keyring.clone(), self.record.keyring_name(), remembered.clone());
         let turn = self.keyring_turn.clone();
@@ -308,6 +306,7 @@ impl Desk {
 
     fn signed_out(&mut self, server: String, username: String, ended: Option<SessionEndReason>) {
         self.view.session = SessionView::SignedOut { server, username, ended };
+        self.view.profile = None;
         self.view.me = None;
         self.view.queues = None;
         self.view.reasons = Vec::new();
@@ -359,6 +358,7 @@ impl Desk {
         self.view.reasons = self.cache.get(&id, Kept::Reasons).await.unwrap_or_default();
         self.link_state(LinkState::Connecting, None);
         session.profile = self.cache.get::<SoftphoneProfile>(&id, Kept::Profile).await;
+        self.view.profile = session.profile.as_ref().map(ProfileView::of);
         self.session = Some(session);
     }
 }

@@ -1,8 +1,12 @@
 //! Central's profile in the softphone's words.
 
-use central_api::{SipAccount, SipCodec, SipEncryption, SipTransport, SoftphoneProfile};
+use central_api::{
+    SipAccount, SipAddressFamily, SipCodec, SipDtmf, SipEncryption, SipNat, SipServer, SipTransport, SipTurn,
+    SoftphoneProfile,
+};
 use softphone_api::{
-    Account, AccountId, AddressFamily, Codec, Command, DtmfMethod, Encryption, Media, Nat, Secret, Transport,
+    Account, AccountId, AddressFamily, Codec, Command, DtmfMethod, Encryption, Media, Nat, Secret, ServerAddress,
+    Transport, Turn,
 };
 use std::io::Write;
 use std::path::Path;
@@ -40,7 +44,10 @@ pub(crate) fn configuration(profile: &SoftphoneProfile, runtime_dir: &Path) -> s
         codecs: codecs.collect(),
         echo_cancellation: profile.echo_cancellation,
         rtp_ports: profile.rtp_ports,
-        ..Media::default()
+        noise_suppression: profile.noise_suppression,
+        gain_control: profile.gain_control,
+        sip_dscp: profile.sip_dscp,
+        rtp_dscp: profile.rtp_dscp,
     };
     Ok(Configuration { accounts, media })
 }
@@ -57,13 +64,9 @@ fn translate(account: &SipAccount, runtime_dir: &Path) -> std::io::Result<Accoun
         id: AccountId(account.phone.to_string()),
         server: account.server.clone(),
         port: account.port,
-        backup_servers: Vec::new(),
-        outbound_proxy: None,
-        transport: match account.transport {
-            SipTransport::Udp => Transport::Udp,
-            SipTransport::Tcp => Transport::Tcp,
-            SipTransport::Tls => Transport::Tls,
-        },
+        backup_servers: account.backup_servers.iter().map(address).collect(),
+        outbound_proxy: account.outbound_proxy.as_ref().map(address),
+        transport: transport(account.transport),
         domain: account.domain.clone(),
         user: account.user.clone(),
         auth_user: account.auth_user.clone(),
@@ -76,13 +79,48 @@ fn translate(account: &SipAccount, runtime_dir: &Path) -> std::io::Result<Accoun
             SipEncryption::Sdes => Encryption::Sdes,
             SipEncryption::Dtls => Encryption::Dtls,
         },
-        encryption_optional: false,
-        address_family: AddressFamily::Any,
-        nat: Nat::default(),
-        dtmf: DtmfMethod::Rfc4733,
-        pass_headers: Vec::new(),
+        encryption_optional: account.encryption_optional,
+        address_family: match account.address_family {
+            SipAddressFamily::Any => AddressFamily::Any,
+            SipAddressFamily::Ipv4 => AddressFamily::Ipv4,
+            SipAddressFamily::Ipv6 => AddressFamily::Ipv6,
+        },
+        nat: nat(&account.nat),
+        dtmf: match account.dtmf {
+            SipDtmf::Rfc4733 => DtmfMethod::Rfc4733,
+            SipDtmf::Info => DtmfMethod::Info,
+            SipDtmf::InBand => DtmfMethod::InBand,
+        },
+        pass_headers: account.pass_headers.clone(),
         tls_ca_file,
     })
+}
+
+fn address(server: &SipServer) -> ServerAddress {
+    ServerAddress { host: server.host.clone(), port: server.port }
+}
+
+fn transport(transport: SipTransport) -> Transport {
+    match transport {
+        SipTransport::Udp => Transport::Udp,
+        SipTransport::Tcp => Transport::Tcp,
+        SipTransport::Tls => Transport::Tls,
+    }
+}
+
+fn nat(nat: &SipNat) -> Nat {
+    let turn = |turn: &SipTurn| Turn {
+        server: address(&turn.server),
+        transport: transport(turn.transport),
+        user: turn.user.clone(),
+        // As the account's password.
+        password: Secret::new(turn.password.expose()),
+    };
+    Nat {
+        ice: nat.ice,
+        stun_servers: nat.stun_servers.iter().map(address).collect(),
+        turn: nat.turn.as_ref().map(turn),
+    }
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -91,4 +129,66 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Configuration, configuration};
+
+    fn translated(profile: &serde_json::Value) -> Configuration {
+        let dir = tempfile::tempdir().expect("a directory");
+        let profile = serde_json::from_value(profile.clone()).expect("a profile");
+        configuration(&profile, dir.path()).expect("translated")
+    }
+
+    #[test]
+    fn all_of_a_profile_reaches_the_softphone() {
+        let profile = json!({
+            "revision": 3, "codecs": ["pcma"], "echo_cancellation": false, "rtp_ports": [16384, 16500],
+            "noise_suppression": true, "gain_control": true, "sip_dscp": 0, "rtp_dscp": 34, "auto_answer": "queue-calls",
+            "accounts": [{
+                "phone": 7, "pbx": 1, "pbx_name": "Office", "server": "pbx.example", "port": 0, "transport": "tls",
+                "backup_servers": [{"host": "pbx2.example", "port": 5061}],
+                "outbound_proxy": {"host": "edge.example", "port": 5081}, "domain": "example", "user": "101",
+                "auth_user": "a101", "password": "sip", "display_name": "Anna", "encryption": "sdes",
+                "encryption_optional": true, "address_family": "ipv6", "dtmf": "in-band", "pass_headers": ["X-Order"],
+                "nat": {"ice": true, "stun_servers": [{"host": "stun.example", "port": 3478}],
+                    "turn": {"server": {"host": "turn.example", "port": 5349}, "transport": "tls", "user": "desk",
+                        "password": "turn"}},
+                "codes": {"park": "700"}
+            }]
+        });
+        let Configuration { accounts, media } = translated(&profile);
+        // What is called alike in both contracts is equal.
+        let expected = profile["accounts"][0].as_object().expect("an account");
+        let account = serde_json::to_value(&accounts[0]).expect("json");
+        for (name, value) in
+            expected.iter().filter(|(name, _)| !["phone", "pbx", "pbx_name", "codes"].contains(&name.as_str()))
+        {
+            assert_eq!(&account[name], value, "{name}");
+        }
+        assert_eq!(account["id"], "7");
+        let media = serde_json::to_value(media).expect("json");
+        for name in
+            ["codecs", "echo_cancellation", "rtp_ports", "noise_suppression", "gain_control", "sip_dscp", "rtp_dscp"]
+        {
+            assert_eq!(media[name], profile[name], "{name}");
+        }
+    }
+
+    #[test]
+    fn an_older_central_says_less() {
+        let profile = json!({
+            "revision": 3, "codecs": ["pcma"], "echo_cancellation": true, "rtp_ports": [16384, 16500],
+            "accounts": [{
+                "phone": 7, "pbx": 1, "pbx_name": "Office", "server": "pbx.example", "port": 5060, "transport": "udp",
+                "domain": "example", "user": "101", "password": "sip", "display_name": "Anna", "encryption": "off"
+            }]
+        });
+        let Configuration { accounts, media } = translated(&profile);
+        assert_eq!((media.sip_dscp, media.rtp_dscp), (24, 46));
+        assert_eq!((accounts[0].nat.turn.as_ref(), accounts[0].encryption_optional), (None, false));
+    }
 }

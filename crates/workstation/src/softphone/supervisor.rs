@@ -1,6 +1,9 @@
 //! The one who keeps a softphone running for the session.
 
-use softphone_api::{Command, Event, FromSoftphone, Outcome, PROTOCOL, RefusedCode, Reply, Snapshot, ToSoftphone};
+use softphone_api::{
+    Command, Event, FromSoftphone, Outcome, PROTOCOL, ProtocolVersion, RefusedCode, Reply, Snapshot, SoundSettings,
+    ToSoftphone,
+};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +24,8 @@ const START: Duration = Duration::from_secs(10);
 /// Between the end of a connection and the end of its process.
 const DYING: Duration = Duration::from_millis(500);
 const HEARTBEAT: Duration = Duration::from_millis(softphone_api::frame::HEARTBEAT_EVERY_MS);
+/// Minor version of the protocol.
+const SET_SOUND_SINCE: u16 = 3;
 const SILENT: Duration = Duration::from_millis(softphone_api::frame::HEARTBEAT_LOST_MS);
 
 /// Where things are.
@@ -43,6 +48,8 @@ pub(crate) enum Order {
     Start(String),
     /// This is what it is to be, now and after each start.
     Configure(Configuration),
+    /// This is what was chosen about sound, and was taken before or is asked for now: for each start.
+    Sound(Box<SoundSettings>),
     /// Pass it on.
     Command(Command, Option<oneshot::Sender<Result<Reply, PhoneError>>>),
     /// Try again after giving up.
@@ -106,6 +113,7 @@ pub(crate) struct Supervisor<S> {
     orders: mpsc::UnboundedReceiver<Order>,
     say: S,
     configuration: Option<Configuration>,
+    sound: Option<Box<SoundSettings>>,
     child: Option<Child>,
     breaker: Breaker,
     began: Instant,
@@ -122,6 +130,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
             orders,
             say,
             configuration: None,
+            sound: None,
             child: None,
             breaker: Breaker::default(),
             began: Instant::now(),
@@ -142,6 +151,10 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                     Some(Order::Start(session)) => Next::Session(session),
                     Some(Order::Configure(configuration)) => {
                         self.configuration = Some(configuration);
+                        Next::Idle
+                    }
+                    Some(Order::Sound(sound)) => {
+                        self.sound = Some(sound);
                         Next::Idle
                     }
                     Some(order) => {
@@ -228,6 +241,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                 }
                 Some(Order::Start(session)) => return Some(Next::Session(session)),
                 Some(Order::Configure(configuration)) => self.configuration = Some(configuration),
+                Some(Order::Sound(sound)) => self.sound = Some(sound),
                 Some(Order::Stop { done, .. }) => {
                     tell(done);
                     return Some(Next::Idle);
@@ -255,6 +269,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                 order = self.orders.recv() => match order {
                     None => return Err(Next::Gone),
                     Some(Order::Configure(configuration)) => self.configuration = Some(configuration),
+                    Some(Order::Sound(sound)) => self.sound = Some(sound),
                     Some(Order::Start(other)) if other != session => return Err(Next::Session(other)),
                     Some(Order::Stop { done, .. }) => {
                         tell(done);
@@ -317,9 +332,12 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                         Some(Order::Configure(configuration)) => {
                             if !foreign_version && stopping.is_none() && self.configuration.as_ref() != Some(&configuration) {
                                 commands.push((configuration.command(), None));
+                                commands.extend(self.sound_command(link.protocol).map(|command| (command, None)));
                             }
                             self.configuration = Some(configuration);
                         }
+                        // The softphone that runs has said yes to it already.
+                        Some(Order::Sound(sound)) => self.sound = Some(sound),
                         Some(Order::Command(command, reply)) => commands.push((command, reply)),
                         Some(Order::Stop { when_idle, done: told }) => {
                             done.extend(told);
@@ -374,6 +392,7 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
                 commands.push(Command::ShellIs { command: self.settings.shell_command.clone() });
             }
             commands.extend(self.configuration.as_ref().map(Configuration::command));
+            commands.extend(self.sound_command(link.protocol));
         }
         for command in commands {
             let id = self.fresh_id();
@@ -400,6 +419,12 @@ impl<S: Fn(PhoneEvent) + Send> Supervisor<S> {
             Ok(()) => End::Died("it ended".to_owned()),
             Err(_) => End::Reattach,
         }
+    }
+
+    /// What was chosen about sound, for a softphone that knows the command.
+    fn sound_command(&self, protocol: ProtocolVersion) -> Option<Command> {
+        let settings = self.sound.clone()?;
+        (protocol.minor >= SET_SOUND_SINCE).then_some(Command::SetSound { settings })
     }
 
     fn fresh_id(&mut self) -> u64 {
