@@ -1,5 +1,6 @@
 //! Calls: their state, how they come, are made and answered, and their ends. What happens in between has rooms of its own.
 
+mod audible;
 mod conference;
 mod digits;
 mod hold;
@@ -14,6 +15,8 @@ use softphone_api::{
     AccountId, Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, CommandErrorCode, EndedBy, Event, Quality,
     RejectReason, Reply, Transfer, TransferStep, Warning,
 };
+
+pub(super) use audible::Audible;
 
 use super::phone::{Invite, NativeAccount, Stream};
 use super::{Done, FORGET_AFTER, Loop, MAX_CALLS, ms, refuse, utc_ms};
@@ -374,6 +377,7 @@ impl Loop {
         }
         let (waiting, transfer) = (call.consults_for, call.transfer.clone());
         let record = Box::new(CallRecord { call: call.public(), end: CallEnd { by, sip_status: code, reason, q850 } });
+        self.line_refused(&record.call, code);
         self.emit(Event::CallEnded { record });
         if let Some(waiting) = waiting {
             self.target_over(waiting, code);
@@ -381,7 +385,7 @@ impl Loop {
         self.waiting_over(id, transfer.as_ref());
         self.conference_shrinks();
         self.drop_retired();
-        if self.calls.is_empty() {
+        if self.calls.is_empty() && !self.tones.listens() {
             self.close_sound();
         }
         self.settle_when_idle();

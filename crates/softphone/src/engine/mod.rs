@@ -8,6 +8,7 @@ mod calls;
 mod phone;
 pub mod probe;
 mod sound;
+mod tones;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -21,6 +22,7 @@ use accounts::AccountState;
 use calls::CallState;
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
+use tones::{Beep, Tones};
 
 /// Events of pjlib and commands that may wait. A shell asks one thing at a time and pjlib tells a handful a second, so a
 /// full queue means that the engine hangs; commands are then refused and lost callbacks are counted.
@@ -56,6 +58,8 @@ pub(crate) enum Event {
     Attach { client: u64 },
     /// Nobody is there.
     Detach,
+    /// A ring tone is there, or cannot be had.
+    RingTone { number: u64, tone: Result<crate::ring_tone::Tone, crate::ring_tone::WavError> },
     /// End: at once, hanging up.
     Stop,
 }
@@ -195,6 +199,8 @@ pub(crate) struct Loop {
     forget: Vec<(Instant, CallId)>,
     media: Media,
     sound: Sound,
+    tones: Tones,
+    events: SyncSender<Event>,
     attached: bool,
     idle_since: Option<Instant>,
     ending: Ending,
@@ -225,7 +231,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
-        let phone = Phone::start(&settings, events)?;
+        let phone = Phone::start(&settings, events.clone())?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
         let mut engine = Self {
@@ -239,6 +245,8 @@ impl Loop {
             forget: Vec::new(),
             media: Media::default(),
             sound: Sound::new(options.null_audio),
+            tones: Tones::default(),
+            events,
             attached: false,
             idle_since: Some(Instant::now()),
             ending: Ending::Not,
@@ -295,6 +303,7 @@ impl Loop {
                 self.attached = false;
                 self.settle_when_idle();
             }
+            Event::RingTone { number, tone } => self.ring_tone_came(number, tone),
             Event::Stop => self.ending = Ending::Now,
         }
         let dropped = self.phone.dropped();
@@ -319,6 +328,7 @@ impl Loop {
                 tracing::warn!(count, last = address, "SIP from others than our servers is dropped");
             }
             PhoneEvent::Transfer { call, code, over } => self.transfer_told(call, code, over),
+            PhoneEvent::Player { player, playing } => self.player_told(player, playing),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -329,7 +339,13 @@ impl Loop {
             Command::Register { account } => self.register(&account),
             Command::Unregister { account } => self.unregister(&account),
             Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
-            Command::Answer { call, end_running, busy, by_itself: _ } => self.answer(call, end_running, &busy),
+            Command::Answer { call, end_running, busy, by_itself } => {
+                let done = self.answer(call, end_running, &busy)?;
+                if by_itself {
+                    self.beep(Beep::AutoAnswer);
+                }
+                Ok(done)
+            }
             Command::Reject { call, reason } => self.reject(call, reason),
             Command::HangUp { call } => self.hang_up(call),
             Command::Hold { call } => self.hold(call),
@@ -348,9 +364,10 @@ impl Loop {
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
-            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest | Command::Log { .. } => {
-                Err(refuse(CommandErrorCode::Unknown, "this command is not built yet"))
-            }
+            Command::SetSound { settings } => self.set_sound(*settings),
+            Command::StartTest { test } => self.start_test(test),
+            Command::StopTest => self.stop_test(),
+            Command::Log { .. } => Err(refuse(CommandErrorCode::Unknown, "this command is not built yet")),
             Command::Statistics { call } => self.statistics(call),
             Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
             // The hub keeps it; it comes here only when there is no hub that could start a shell.
@@ -404,12 +421,14 @@ impl Loop {
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
+            .chain(self.tones.deadline())
             .min()
     }
 
     fn tick(&mut self, now: Instant) {
         self.tick_accounts(now);
         self.tick_calls(now);
+        self.tick_tones(now);
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);

@@ -9,7 +9,7 @@ use pjproject_sys as sys;
 use softphone_api::CallId;
 
 use super::super::Event;
-use super::{Context, NativeAccount};
+use super::{Context, NativeAccount, PlayerId, Playing};
 
 /// State of an INVITE session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,10 @@ pub(crate) enum PhoneEvent {
     },
     Refused {
         code: u16,
+    },
+    Player {
+        player: PlayerId,
+        playing: Playing,
     },
 }
 
@@ -150,6 +154,15 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
         sys::LD_EVENT_STRANGER => PhoneEvent::Stranger { count: e.code.unsigned_abs(), address: first },
         sys::LD_EVENT_TRANSFER => PhoneEvent::Transfer { call, code, over: e.state != 0 },
         sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
+        sys::LD_EVENT_PLAYER => PhoneEvent::Player {
+            player: PlayerId::of(e),
+            playing: match e.state.cast_unsigned() {
+                sys::LD_PLAYER_PLAYING => Playing::Heard,
+                sys::LD_PLAYER_FAILED => Playing::Failed(first),
+                sys::LD_PLAYER_ENDED => Playing::Ended,
+                _ => return None,
+            },
+        },
         _ => return None,
     })
 }
