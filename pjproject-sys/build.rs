@@ -11,13 +11,15 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-const SHIM: [&str; 6] = [
+const SHIM: &[&str] = &[
     "shim/life.cpp",
     "shim/accounts.cpp",
     "shim/calls.cpp",
     "shim/digits.cpp",
     "shim/invite.cpp",
     "shim/sound.cpp",
+    "shim/player.cpp",
+    "shim/ear.cpp",
 ];
 
 fn main() -> ExitCode {

@@ -168,6 +168,8 @@ void ld_destroy(ld_phone *phone) {
         calls.clear();
         p->ended.clear();
     });
+    quietly([&] { end_players(*p); });
+    quietly([&] { end_ear(*p); });
     quietly([&] { if (p->meter != PJSUA_INVALID_ID) pjsua_conf_remove_port(p->meter); });
     quietly([&] {
         for (auto &a : p->accounts) quietly([&] { if (a.second->isValid() && a.second->getInfo().regIsActive) a.second->setRegistration(false); });

@@ -45,7 +45,8 @@ enum ld_event_kind {
     LD_EVENT_TRANSFER = 7,     /* call, code, state: 1 when nothing comes after it; text: reason. How our REFER fares */
     LD_EVENT_STRANGER = 8,     /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
     LD_EVENT_DIGIT = 30,       /* call, code: the answer to ld_call_dtmf_info */
-    LD_EVENT_REDIRECTED = 31   /* call; text: URI. It waits for ld_call_redirect */
+    LD_EVENT_REDIRECTED = 31,  /* call; text: URI. It waits for ld_call_redirect */
+    LD_EVENT_PLAYER = 40       /* call: the player, state = ld_player_state; with LD_PLAYER_FAILED text: why */
 };
 
 /* As pjsip_inv_state. */
@@ -56,6 +57,9 @@ enum ld_call_state {
 
 /* As pjsua_call_media_status. */
 enum ld_media { LD_MEDIA_NONE = 0, LD_MEDIA_ACTIVE = 1, LD_MEDIA_LOCAL_HOLD = 2, LD_MEDIA_REMOTE_HOLD = 3, LD_MEDIA_ERROR = 4 };
+
+/* LD_PLAYER_ENDED comes once for each player and last, whatever came before. */
+enum ld_player_state { LD_PLAYER_PLAYING = 1, LD_PLAYER_FAILED = 2, LD_PLAYER_ENDED = 3 };
 
 typedef struct ld_event {
     int32_t kind;
@@ -101,6 +105,12 @@ typedef struct ld_device {
     char name[128];
     char driver[32];
 } ld_device;
+
+typedef struct ld_tone {
+    uint16_t frequency, second_frequency; /* Hz; 0: none */
+    uint16_t on_ms, off_ms;
+    uint16_t peak;                        /* of each of the two, 1-32767 */
+} ld_tone;
 
 typedef struct ld_stats {
     bool encrypted;
@@ -183,6 +193,33 @@ bool ld_sound_open(ld_phone *phone, int32_t capture, int32_t playback, bool echo
 bool ld_sound_null(ld_phone *phone, ld_error *error);
 /* Lets go of the device: the microphone is never held idle. */
 void ld_sound_close(ld_phone *phone);
+
+/* Plays samples (48 kHz, one channel) on a device, whatever the calls use; then so many samples of pause, and again and
+ * again when repeat. gain: 4096 is as the samples are. Opening and closing happen on a thread of the player's own, so a
+ * device that hangs hangs nobody else: it is told by LD_EVENT_PLAYER. */
+bool ld_player_start(ld_phone *phone, int32_t device, const int16_t *samples, uint32_t count, uint32_t pause, bool repeat,
+                     uint32_t gain, uint64_t *player, ld_error *error);
+void ld_player_gain(ld_phone *phone, uint64_t player, uint32_t gain);
+/* Silent at once; returns without waiting until the device is closed. */
+void ld_player_stop(ld_phone *phone, uint64_t player);
+/* Waits until the device of a stopped player is closed; false: it is not yet. */
+bool ld_player_await(ld_phone *phone, uint64_t player, uint32_t ms);
+/* After LD_PLAYER_ENDED. With the last one go the plugins of the sound system, unless sound is open. */
+void ld_player_free(ld_phone *phone, uint64_t player);
+
+/* Two voices that only the operator hears, because they go into the open playback device and into no call. */
+enum ld_ear { LD_EAR_LINE = 0, LD_EAR_BEEP = 1 };
+bool ld_ear_play(ld_phone *phone, int32_t ear, const ld_tone *tones, uint32_t count, bool repeat, ld_error *error);
+void ld_ear_stop(ld_phone *phone, int32_t ear);
+
+/* Listens to the open microphone, and keeps its first `record` samples (48 kHz) in memory. */
+bool ld_listen_start(ld_phone *phone, uint32_t record, ld_error *error);
+/* Forgets what was recorded. */
+void ld_listen_stop(ld_phone *phone);
+/* Loudest sample (0-32768) since the last time, or -1 when none came. */
+int32_t ld_listen_peak(ld_phone *phone);
+/* Copies what was recorded up to now, at most capacity samples; returns how many there are. */
+uint32_t ld_listen_recorded(ld_phone *phone, int16_t *samples, uint32_t capacity);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ using namespace pj;
 namespace linedesk {
 
 class Phone;
+struct Player;
+struct Ear;
 
 inline void copy_text(char *to, size_t size, const std::string &from) {
     size_t n = from.size() < size - 1 ? from.size() : size - 1;
@@ -154,6 +157,10 @@ public:
     // speaks while muted is to be told.
     pj_pool_t *meter_pool = nullptr;
     pjsua_conf_port_id meter = PJSUA_INVALID_ID;
+    // What plays by itself, and what only the operator hears; used by the owning thread alone.
+    std::map<uint64_t, std::shared_ptr<Player>> players;
+    uint64_t next_player = 1;
+    std::shared_ptr<Ear> ear;
     // Calls to be freed once that harms nobody; used by the owning thread alone.
     std::vector<std::unique_ptr<PhoneCall>> ended;
 
@@ -186,6 +193,14 @@ public:
     }
     TransportId transport(int32_t kind, const std::string &extra_ca);
 };
+
+// Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.
+extern std::shared_timed_mutex naming_devices;
+// Unless something is open that needs them.
+void unload_plugins(const Phone &phone);
+// At the end of the phone.
+void end_players(Phone &phone);
+void end_ear(Phone &phone);
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 

@@ -10,13 +10,17 @@
 #endif
 
 #include <cerrno>
+#include <chrono>
 
 using namespace linedesk;
 
-namespace {
+namespace linedesk {
+
+std::shared_timed_mutex naming_devices;
 
 // Unloads ALSA's plugins and its tree of configuration: 7 MB that a phone which waits for calls does not need.
-void unload_plugins() {
+void unload_plugins(const Phone &phone) {
+    if (!phone.players.empty() || pjsua_snd_is_active()) return;
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
     snd_config_update_free_global();
 #endif
@@ -24,6 +28,10 @@ void unload_plugins() {
     malloc_trim(0);
 #endif
 }
+
+} // namespace linedesk
+
+namespace {
 
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
 void hush(const char *, int, const char *, int, const char *, ...) {}
@@ -88,6 +96,12 @@ uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity) {
 bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, ld_error *error) {
     return guarded(error, [&] {
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
+        // A player may be opening one of them now; one that hangs in it must not hang us.
+        std::unique_lock<std::shared_timed_mutex> alone(naming_devices, std::chrono::milliseconds(200));
+        if (!alone.owns_lock()) {
+            fail(error, PJ_EBUSY, "a sound device is being opened");
+            return false;
+        }
         auto &named = self(phone).named;
         named.clear();
         std::vector<const char *> names;
@@ -155,10 +169,10 @@ bool ld_sound_null(ld_phone *, ld_error *error) {
     return guarded(error, [&] { return ok(pjsua_set_null_snd_dev(), error); });
 }
 
-void ld_sound_close(ld_phone *) {
+void ld_sound_close(ld_phone *phone) {
     quietly([&] {
         pjsua_set_no_snd_dev();
-        unload_plugins();
+        unload_plugins(self(phone));
     });
 }
 

@@ -194,7 +194,11 @@ fn a_redirection_is_followed_to_our_own_server_alone() {
         (vec!["<sip:666@evil.example>"], "redirected to another server"),
         (vec!["<sip:701@pbx.example>", "<sip:700@127.0.0.1>", "<sip:701@pbx.example;x=1>"], "redirected in a circle"),
         (
-            ["1", "2", "3", "4", "5", "6"].map(|n| format!("<sip:{n}@pbx.example>")).iter().map(String::as_str).collect(),
+            ["1", "2", "3", "4", "5", "6"]
+                .map(|n| format!("<sip:{n}@pbx.example>"))
+                .iter()
+                .map(String::as_str)
+                .collect(),
             "redirected too often",
         ),
     ] {
@@ -387,8 +391,7 @@ fn consulting(peer: &mut Peer, phone: &mut Console, command: &str) -> (Dialog, V
 
 fn notify(peer: &mut Peer, dialog: &mut Dialog, status: &str) {
     let state = if status.starts_with('1') { "active;expires=60" } else { "terminated;reason=noresource" };
-    let more =
-        format!("Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n");
+    let more = format!("Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n");
     peer.send(dialog, "NOTIFY", &more, &format!("SIP/2.0 {status}\r\n"));
     peer.answer("NOTIFY", 200);
 }
@@ -399,7 +402,8 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
     for (joined, notified) in [(false, false), (true, false), (true, true)] {
         let (mut customer, call, mut colleague, made) = consulting(&mut peer, &mut phone, "consult");
         phone.wait("consulting", |m| {
-            Some(()).filter(|()| m["event"]["call"]["id"] == call && m["event"]["call"]["transfer"]["step"] == "consulting")
+            Some(())
+                .filter(|()| m["event"]["call"]["id"] == call && m["event"]["call"]["transfer"]["step"] == "consulting")
         });
         phone.ask(json!({"do": "complete-transfer", "call": call}));
         let refer = peer.request("REFER");
@@ -422,7 +426,10 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
         if !joined {
             // The operator goes on speaking with the colleague.
             let left = phone.ask(json!({"do": "snapshot"}))["snapshot"]["calls"].clone();
-            assert_eq!((&left[0]["id"], &left[0]["phase"], left[0]["consults_for"].is_null()), (&made, &json!("talking"), true));
+            assert_eq!(
+                (&left[0]["id"], &left[0]["phase"], left[0]["consults_for"].is_null()),
+                (&made, &json!("talking"), true)
+            );
             peer.send(&mut colleague, "BYE", "", "");
             peer.answer("BYE", 200);
         }
@@ -437,7 +444,11 @@ fn every_end_leaves_one_record() {
     let mut phone = peer.phone_with(&["--media-timeout", "1"], json!({}));
     let over = |phone: &mut Console, what: &str, by: &str, status: u64| {
         let record = phone.wait(what, ended);
-        assert_eq!((record["end"]["by"].as_str(), record["end"]["sip_status"].as_u64()), (Some(by), Some(status)), "{what}: {record}");
+        assert_eq!(
+            (record["end"]["by"].as_str(), record["end"]["sip_status"].as_u64()),
+            (Some(by), Some(status)),
+            "{what}: {record}"
+        );
         let left = phone.ask(json!({"do": "snapshot"}))["snapshot"]["calls"].clone();
         assert_eq!(left, json!([]), "{what}");
         assert!(!phone.has_come(|m| ended(m).is_some()), "{what}: a second record");

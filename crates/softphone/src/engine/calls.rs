@@ -1,6 +1,7 @@
 //! Calls: their state, how they come, are made and answered, and their ends. What happens in between has rooms of its own.
 
 mod alert;
+mod audible;
 mod conference;
 mod digits;
 mod ending;
@@ -16,10 +17,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use softphone_api::{
-    AccountId, Call, CallDirection, CallId, CallPhase, CommandErrorCode, EndedBy, Event, Progress, Quality, RejectReason,
-    Reply, Transfer, TransferStep, Warning,
+    AccountId, Call, CallDirection, CallId, CallPhase, CommandErrorCode, EndedBy, Event, Progress, Quality,
+    RejectReason, Reply, Transfer, TransferStep, Warning,
 };
 
+pub(super) use audible::Audible;
 pub(crate) use ending::Undecided;
 pub(crate) use incoming::Invitation;
 
@@ -299,7 +301,7 @@ impl Loop {
         if let Some(call) = self.calls.get_mut(&id) {
             call.answered_by_itself = true;
         }
-        // The beep in the operator's ear belongs here.
+        self.beep(super::tones::Beep::AutoAnswer);
         self.emit_call(id);
     }
 

@@ -9,6 +9,7 @@ mod headset;
 mod phone;
 pub mod probe;
 mod sound;
+mod tones;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -23,6 +24,7 @@ use calls::{CallState, Undecided};
 use headset::HeadsetLink;
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
+use tones::Tones;
 
 /// Events of pjlib and commands that may wait. A shell asks one thing at a time and pjlib tells a handful a second, so a
 /// full queue means that the engine hangs; commands are then refused and lost callbacks are counted.
@@ -60,6 +62,8 @@ pub(crate) enum Event {
     Attach { client: u64 },
     /// Nobody is there.
     Detach,
+    /// A ring tone is there, or cannot be had.
+    RingTone { number: u64, tone: Result<crate::ring_tone::Tone, crate::ring_tone::WavError> },
     /// End: at once, hanging up.
     Stop,
 }
@@ -203,6 +207,8 @@ pub(crate) struct Loop {
     media: Media,
     sound: Sound,
     headset: HeadsetLink,
+    tones: Tones,
+    events: SyncSender<Event>,
     attached: bool,
     idle_since: Option<Instant>,
     ending: Ending,
@@ -249,6 +255,8 @@ impl Loop {
             media: Media::default(),
             sound: Sound::new(options.null_audio),
             headset: HeadsetLink::default(),
+            tones: Tones::default(),
+            events,
             attached: false,
             idle_since: Some(Instant::now()),
             ending: Ending::Not,
@@ -258,7 +266,7 @@ impl Loop {
         };
         engine.apply_codecs()?;
         engine.look_for_devices(true);
-        engine.headset = HeadsetLink::start(options, events);
+        engine.headset = HeadsetLink::start(options, engine.events.clone());
         engine.tell_headset();
         Ok(engine)
     }
@@ -307,6 +315,7 @@ impl Loop {
                 self.attached = false;
                 self.settle_when_idle();
             }
+            Event::RingTone { number, tone } => self.ring_tone_came(number, tone),
             Event::Stop => self.ending = Ending::Now,
         }
         let dropped = self.phone.dropped();
@@ -331,6 +340,7 @@ impl Loop {
             PhoneEvent::Transfer { call, code, over } => self.transfer_told(call, code, over),
             PhoneEvent::Digit { call, code } => self.digit_answered(call, code),
             PhoneEvent::Redirected { call, uri } => self.redirected(call, &uri),
+            PhoneEvent::Player { player, playing } => self.player_told(player, playing),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -341,9 +351,7 @@ impl Loop {
             Command::Register { account } => self.register(&account),
             Command::Unregister { account } => self.unregister(&account),
             Command::Dial { account, target, headers } => self.dial(&account, &target, &headers),
-            Command::Answer { call, end_running, busy, by_itself } => {
-                self.answer(call, end_running, &busy, by_itself)
-            }
+            Command::Answer { call, end_running, busy, by_itself } => self.answer(call, end_running, &busy, by_itself),
             Command::Reject { call, reason } => self.reject(call, reason),
             Command::HangUp { call } => self.hang_up(call),
             Command::Hold { call } => self.hold(call),
@@ -362,14 +370,14 @@ impl Loop {
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
-            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest => {
-                Err(refuse(CommandErrorCode::Unknown, "this command is not built yet"))
-            }
             Command::Log { level, sip_trace, numbers } => {
                 crate::logging::set(level, numbers);
                 self.phone.log_level(crate::logging::pjlib_level(level), sip_trace);
                 Ok(Reply::Done)
             }
+            Command::SetSound { settings } => self.set_sound(*settings),
+            Command::StartTest { test } => self.start_test(test),
+            Command::StopTest => self.stop_test(),
             Command::Statistics { call } => self.statistics(call),
             Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
             // The hub keeps it; it comes here only when there is no hub that could start a shell.
@@ -424,12 +432,14 @@ impl Loop {
             .chain(idle)
             .chain(forget)
             .chain(self.undecided_deadline())
+            .chain(self.tones.deadline())
             .min()
     }
 
     fn tick(&mut self, now: Instant) {
         self.tick_accounts(now);
         self.tick_calls(now);
+        self.tick_tones(now);
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);

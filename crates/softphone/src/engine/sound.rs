@@ -1,9 +1,11 @@
 //! Sound devices: what there is, what was chosen, what is open.
 
-use softphone_api::{AudioDevice, CommandErrorCode, DeviceChoice, Reply, SoundState};
+use std::time::Instant;
+
+use softphone_api::{AudioDevice, CommandErrorCode, DeviceChoice, Reply, SoundState, SoundTest, TestState, TestStep};
 
 use super::phone::NativeDevice;
-use super::{Done, Loop, refuse};
+use super::{Done, Loop, ms, refuse};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -25,9 +27,21 @@ pub(crate) struct Sound {
     playback: DeviceChoice,
     open: Open,
     problem: String,
+    /// Why nothing would be heard of a call that rings.
+    ringing_problem: String,
+    /// The test that runs, for the state.
+    test: Option<TestShown>,
 }
 
-fn name_of(d: &NativeDevice) -> String {
+/// A test as the state shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TestShown {
+    pub(super) test: SoundTest,
+    pub(super) step: TestStep,
+    pub(super) until: Option<Instant>,
+}
+
+pub(super) fn name_of(d: &NativeDevice) -> String {
     if d.driver == "ALSA" || d.driver.is_empty() { d.name.clone() } else { format!("{}: {}", d.driver, d.name) }
 }
 
@@ -40,7 +54,13 @@ impl Sound {
             playback: DeviceChoice::System,
             open: Open::Closed,
             problem: String::new(),
+            ringing_problem: String::new(),
+            test: None,
         }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.null_audio
     }
 
     /// Whether a microphone is open now.
@@ -60,7 +80,7 @@ impl Sound {
         fit.next().or(first)
     }
 
-    fn resolve(&self, choice: &DeviceChoice, capture: bool) -> Option<&NativeDevice> {
+    pub(super) fn resolve(&self, choice: &DeviceChoice, capture: bool) -> Option<&NativeDevice> {
         match choice {
             DeviceChoice::System => self.preferred(capture),
             DeviceChoice::Device { name } => self
@@ -111,7 +131,7 @@ impl Sound {
         } else if playback_device.is_none() {
             "there is no loudspeaker: you cannot hear callers; connect a headset".to_owned()
         } else {
-            String::new()
+            self.ringing_problem.clone()
         };
         SoundState {
             capture: self.capture.clone(),
@@ -122,7 +142,11 @@ impl Sound {
             settings: None,
             ring_devices: Vec::new(),
             devices: Vec::new(),
-            test: None,
+            test: self.test.as_ref().map(|shown| TestState {
+                test: shown.test.clone(),
+                step: shown.step,
+                left_ms: shown.until.map(|at| ms(at.saturating_duration_since(Instant::now()))),
+            }),
         }
     }
 }
@@ -188,6 +212,7 @@ impl Loop {
         if self.sound.open == wished {
             return;
         }
+        self.free_exclusive_devices();
         let opened = match wished {
             Open::Devices { capture, playback, echo } => match self.phone.sound_open(capture, playback, echo) {
                 Ok(()) => {
@@ -226,6 +251,22 @@ impl Loop {
     pub(super) fn reopen_sound(&mut self) {
         if self.sound.open != Open::Closed {
             self.open_sound();
+        }
+    }
+
+    /// A call rings where nobody hears it, or no longer does.
+    pub(super) fn tell_ringing_problem(&mut self, problem: String) {
+        if self.sound.ringing_problem != problem {
+            let before = self.sound.state();
+            self.sound.ringing_problem = problem;
+            self.tell_sound(&before);
+        }
+    }
+
+    pub(super) fn show_test(&mut self, test: Option<TestShown>) {
+        if self.sound.test != test {
+            self.sound.test = test;
+            self.emit(softphone_api::Event::Sound { sound: self.sound.state() });
         }
     }
 

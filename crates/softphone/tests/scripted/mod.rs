@@ -127,7 +127,12 @@ impl Peer {
         self.until_within(PATIENCE, what, found)
     }
 
-    fn until_within<T>(&mut self, patience: Duration, what: &str, mut found: impl FnMut(&Self, &Message) -> Option<T>) -> T {
+    fn until_within<T>(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        mut found: impl FnMut(&Self, &Message) -> Option<T>,
+    ) -> T {
         let end = Instant::now() + patience;
         let mut looked = 0;
         loop {
@@ -153,7 +158,9 @@ impl Peer {
             }
             // What is sent again says nothing new.
             let known = |m: &Message| {
-                m.first == message.first && m.header("CSeq") == message.header("CSeq") && m.header("Via") == message.header("Via")
+                m.first == message.first
+                    && m.header("CSeq") == message.header("CSeq")
+                    && m.header("Via") == message.header("Via")
             };
             if !self.came.iter().any(known) {
                 self.came.push(message);
@@ -243,8 +250,10 @@ impl Peer {
         self.next += 1;
         let Dialog { call_id, us, them, target, invited, .. } = &*dialog;
         let sequence = if method == "ACK" { *invited } else { dialog.sequence };
-        let kind = if body.is_empty() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
-        let contact = if more.contains("Contact:") { String::new() } else { format!("Contact: <sip:peer@{}>\r\n", self.at) };
+        let kind =
+            if body.is_empty() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
+        let contact =
+            if more.contains("Contact:") { String::new() } else { format!("Contact: <sip:peer@{}>\r\n", self.at) };
         let text = format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}p{};rport\r\nMax-Forwards: 70\r\nFrom: {us}\r\nTo: {them}\r\n\
              Call-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{contact}Allow: INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO\r\n\

@@ -67,14 +67,16 @@ impl Loop {
     fn record(&mut self, call: CallState, end: CallEnd) {
         let (id, waiting, transfer, code) = (call.id, call.consults_for, call.transfer.clone(), end.sip_status);
         let by = end.by;
-        self.emit(Event::CallEnded { record: Box::new(CallRecord { call: call.public(), end }) });
+        let record = Box::new(CallRecord { call: call.public(), end });
+        self.line_refused(&record.call, code);
+        self.emit(Event::CallEnded { record });
         if let Some(waiting) = waiting {
             self.target_over(waiting, code, by);
         }
         self.waiting_over(id, transfer.as_ref());
         self.conference_shrinks();
         self.drop_retired();
-        if self.calls.is_empty() {
+        if self.calls.is_empty() && !self.tones.listens() {
             self.close_sound();
         }
         self.settle_when_idle();

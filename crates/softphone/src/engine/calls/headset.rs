@@ -43,7 +43,7 @@ impl Loop {
         let first = |wanted: fn(&CallState) -> bool| self.calls.values().find(|call| wanted(call)).map(|call| call.id);
         let (ringing, running) = (first(CallState::rings), first(CallState::runs));
         match (action, ringing, running) {
-            (Action::Answer, Some(id), _) => self.answer(id, false, &[]),
+            (Action::Answer, Some(id), _) => self.answer(id, false, &[], false),
             (Action::Refuse, Some(id), _) => self.reject(id, RejectReason::Busy),
             (Action::HangUp, _, Some(_)) => self.hang_up_running(),
             (Action::Mute(muted), _, Some(id)) => self.mute(id, muted),

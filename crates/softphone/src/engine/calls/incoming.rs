@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn what_the_account_wants_is_passed_on() {
-        let invitation = invitation("Via: SIP/2.0/UDP a:1\nx-project: ACME: \u{7}gold\nX-Tag: a\nX-Tag: b\nX-Other: 1\nbroken\n");
+        let invitation =
+            invitation("Via: SIP/2.0/UDP a:1\nx-project: ACME: \u{7}gold\nX-Tag: a\nX-Tag: b\nX-Other: 1\nbroken\n");
         let wanted = ["X-Project", "x-tag", "X-Absent"].map(str::to_owned);
         let passed = passed_on(&wanted, &invitation.headers());
         let expected = [("X-Project", "ACME: gold"), ("x-tag", "a, b")];

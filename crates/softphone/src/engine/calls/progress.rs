@@ -39,7 +39,8 @@ impl CallState {
 fn follow(uri: &str, ours: &[String], followed: &[String]) -> Result<String, &'static str> {
     let bare = uri.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(uri, |(bare, _)| bare).trim();
     let lower = bare.to_ascii_lowercase();
-    let rest = lower.strip_prefix("sip:").or(lower.strip_prefix("sips:")).ok_or("redirected to what is no SIP address")?;
+    let rest =
+        lower.strip_prefix("sip:").or(lower.strip_prefix("sips:")).ok_or("redirected to what is no SIP address")?;
     if rest.contains(['?', '"', '<', ' ']) {
         return Err("redirected with headers of somebody else");
     }

@@ -10,7 +10,7 @@ use softphone_api::CallId;
 
 use super::super::Event;
 use super::super::calls::Invitation;
-use super::{Context, NativeAccount};
+use super::{Context, NativeAccount, PlayerId, Playing};
 
 /// State of an INVITE session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,10 @@ pub(crate) enum PhoneEvent {
     Refused {
         code: u16,
     },
+    Player {
+        player: PlayerId,
+        playing: Playing,
+    },
 }
 
 /// SAFETY: for the caller: `text` must be NULL or a NUL-terminated string that lives until the return.
@@ -117,13 +121,7 @@ pub(super) extern "C" fn on_event(context: *mut c_void, event: *const sys::ld_ev
     }));
 }
 
-fn translate(
-    e: &sys::ld_event,
-    first: String,
-    second: String,
-    third: String,
-    headers: String,
-) -> Option<PhoneEvent> {
+fn translate(e: &sys::ld_event, first: String, second: String, third: String, headers: String) -> Option<PhoneEvent> {
     let code = u16::try_from(e.code).unwrap_or(0);
     let (call, account) = (CallId(e.call), NativeAccount(e.account));
     Some(match e.kind.cast_unsigned() {
@@ -171,6 +169,15 @@ fn translate(
         sys::LD_EVENT_DIGIT => PhoneEvent::Digit { call, code },
         sys::LD_EVENT_REDIRECTED => PhoneEvent::Redirected { call, uri: first },
         sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
+        sys::LD_EVENT_PLAYER => PhoneEvent::Player {
+            player: PlayerId::of(e),
+            playing: match e.state.cast_unsigned() {
+                sys::LD_PLAYER_PLAYING => Playing::Heard,
+                sys::LD_PLAYER_FAILED => Playing::Failed(first),
+                sys::LD_PLAYER_ENDED => Playing::Ended,
+                _ => return None,
+            },
+        },
         _ => return None,
     })
 }

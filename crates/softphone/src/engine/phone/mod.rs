@@ -4,6 +4,7 @@
 mod accounts;
 mod calls;
 mod events;
+mod player;
 mod sound;
 
 use std::ffi::{CString, c_char, c_void};
@@ -18,6 +19,7 @@ use super::Event;
 pub(crate) use accounts::{AccountSettings, NativeAccount};
 pub(crate) use calls::Counters;
 pub(crate) use events::{Invite, PhoneEvent, Stream};
+pub(crate) use player::{Note, PlayerId, Playing, Sounding, Voice};
 pub(crate) use sound::NativeDevice;
 pub(super) use sound::probe_devices;
 

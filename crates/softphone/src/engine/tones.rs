@@ -1,0 +1,51 @@
+//! Everything that the softphone plays by itself: ringing, what a line says, beeps, and the tests for people.
+//!
+//! What should be heard follows from the state of the calls (`wish`), and is brought about after each event; so nothing
+//! in the life of a call needs to start or stop a tone, and none is forgotten.
+
+mod ear;
+mod players;
+mod ring;
+mod settings;
+mod sound_test;
+mod wish;
+
+use std::time::Instant;
+
+use softphone_api::SoundSettings;
+
+use super::Loop;
+pub(super) use ear::Beep;
+
+/// What sounds now.
+#[derive(Debug, Default)]
+pub(super) struct Tones {
+    settings: SoundSettings,
+    players: players::Players,
+    ring: ring::Ring,
+    ear: ear::Ear,
+    test: Option<sound_test::Test>,
+}
+
+impl Tones {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let test = self.test.as_ref().map(sound_test::Test::deadline);
+        [self.ring.deadline(), self.ear.deadline(), test.flatten()].into_iter().flatten().min()
+    }
+
+    /// Whether a test needs the microphone, so that it stays open when the last call ends.
+    pub(super) fn listens(&self) -> bool {
+        self.test.as_ref().is_some_and(sound_test::Test::listens)
+    }
+}
+
+impl Loop {
+    /// After each event.
+    pub(super) fn tick_tones(&mut self, now: Instant) {
+        let wish = wish::wish(self.calls.values().map(super::calls::CallState::audible));
+        // A call must ring at once: before a test is ended, which may take its time.
+        self.settle_ring(wish.ring, now);
+        self.settle_test(now);
+        self.settle_ear(wish, now);
+    }
+}

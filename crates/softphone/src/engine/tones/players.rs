@@ -1,0 +1,146 @@
+//! The players that are open, and the devices they play on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use softphone_api::DeviceChoice;
+
+use super::super::Loop;
+use super::super::phone::{PlayerId, Playing, Sounding};
+use super::super::sound::name_of;
+
+/// A device is closed within one of its buffers; one that hangs is not waited for.
+const CLOSES_WITHIN: Duration = Duration::from_millis(300);
+
+/// What a player is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Ring,
+    Test,
+    /// A line that refuses.
+    Line,
+}
+
+#[derive(Debug)]
+struct Player {
+    purpose: Purpose,
+    device: String,
+    heard: bool,
+    stopped: bool,
+}
+
+/// A device that plays, as it is known now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Output {
+    pub(super) index: i32,
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Players(BTreeMap<PlayerId, Player>);
+
+impl Players {
+    /// Those that were not stopped.
+    pub(super) fn of(&self, purpose: Purpose) -> impl Iterator<Item = (PlayerId, &str)> {
+        let of = self.0.iter().filter(move |(_, p)| p.purpose == purpose && !p.stopped);
+        of.map(|(id, p)| (*id, p.device.as_str()))
+    }
+
+    pub(super) fn is_heard(&self, purpose: Purpose) -> bool {
+        self.0.values().any(|p| p.purpose == purpose && p.heard && !p.stopped)
+    }
+
+    /// Also one that was stopped and is not closed yet, or hangs: a second one there would fare no better.
+    pub(super) fn is_on(&self, purpose: Purpose, device: &str) -> bool {
+        self.0.values().any(|p| p.purpose == purpose && p.device == device)
+    }
+}
+
+/// A device that only one can open; servers and mixers let many.
+fn is_exclusive(device: &str) -> bool {
+    cfg!(target_os = "linux") && ["plughw:", "hw:", "sysdefault:"].iter().any(|prefix| device.starts_with(prefix))
+}
+
+impl Loop {
+    pub(super) fn output(&self, choice: &DeviceChoice) -> Option<Output> {
+        self.sound.resolve(choice, false).map(|d| Output { index: d.index, name: name_of(d) })
+    }
+
+    /// Returns at once; false when not even that could be begun.
+    pub(super) fn play_on(&mut self, output: &Output, purpose: Purpose, sounding: Sounding<'_>) -> bool {
+        match self.phone.play(output.index, sounding) {
+            Ok(id) => {
+                let player = Player { purpose, device: output.name.clone(), heard: false, stopped: false };
+                self.tones.players.0.insert(id, player);
+                true
+            }
+            Err(e) => {
+                tracing::warn!(device = output.name, "playing: {e}");
+                false
+            }
+        }
+    }
+
+    pub(super) fn stop_players(&mut self, mut which: impl FnMut(Purpose, &str) -> bool) {
+        for (id, player) in &mut self.tones.players.0 {
+            if !player.stopped && which(player.purpose, &player.device) {
+                player.stopped = true;
+                self.phone.stop_player(*id);
+            }
+        }
+    }
+
+    /// A call's device is about to be opened: whatever plays on a card that only one can open is closed first.
+    pub(in super::super) fn free_exclusive_devices(&mut self) {
+        self.stop_players(|_, device| is_exclusive(device));
+        for (id, player) in self.tones.players.0.iter().filter(|(_, p)| is_exclusive(&p.device)) {
+            if !self.phone.await_player(*id, CLOSES_WITHIN) {
+                tracing::warn!(device = player.device, "a sound device does not close");
+            }
+        }
+    }
+
+    pub(in super::super) fn player_told(&mut self, id: PlayerId, playing: Playing) {
+        let Some(player) = self.tones.players.0.get_mut(&id) else { return };
+        let (purpose, device) = (player.purpose, player.device.clone());
+        match playing {
+            Playing::Heard => {
+                player.heard = true;
+                tracing::debug!(device, ?purpose, "a player is heard");
+                if purpose == Purpose::Ring {
+                    self.rings_on(&device);
+                }
+            }
+            Playing::Failed(why) => {
+                player.heard = false;
+                // What is stopped while it opens may fail, and harms nobody.
+                if !player.stopped {
+                    player.stopped = true;
+                    tracing::warn!(device, ?purpose, "a sound device does not play: {why}");
+                    match purpose {
+                        Purpose::Ring => self.does_not_ring_on(&device, &why),
+                        Purpose::Test => self.test_failed(&device, &why),
+                        Purpose::Line => {}
+                    }
+                }
+            }
+            Playing::Ended => {
+                self.tones.players.0.remove(&id);
+                self.phone.forget_player(id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_are_exclusive_and_servers_are_not() {
+        for name in ["default", "pulse", "pulse:DEVICE=headset", "pipewire"] {
+            assert!(!is_exclusive(name), "{name}");
+        }
+        assert_eq!(is_exclusive("plughw:CARD=PCH,DEV=0"), cfg!(target_os = "linux"));
+    }
+}
