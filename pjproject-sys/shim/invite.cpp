@@ -140,8 +140,10 @@ bool ld_call_redirect(ld_phone *phone, uint64_t call, bool follow, ld_error *err
         if (!c) return false;
         // Hung up meanwhile: that has ended it.
         if (!c->redirected.exchange(false)) return true;
-        c->processRedirect(follow ? PJSIP_REDIRECT_ACCEPT : PJSIP_REDIRECT_REJECT);
-        return true;
+        pj_status_t status = pjsua_call_process_redirect(c->getId(), follow ? PJSIP_REDIRECT_ACCEPT : PJSIP_REDIRECT_REJECT);
+        // No next one is there, and the call has ended with that.
+        if (!follow && status == PJSIP_ESESSIONTERMINATED) return true;
+        return ok(status, error);
     });
 }
 

@@ -38,6 +38,8 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Hold, resume, DTMF and transfers are answered when they are accepted; what happened follows as an event of the call.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
+- A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \
+with busy, `mute`. Clients see it by the events of the call. `headset` names the one that is heard and why it is not; absent: there is none.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
 ## Client to softphone\n\n"
     );

@@ -116,7 +116,36 @@ fn a_press_never_ends_who_waits() {
     assert_eq!((calls.as_array().unwrap().len(), &calls[0]["phase"]), (1, &json!("held")), "{calls}");
 }
 
-/// Needs no Asterisk, and stands with the others all the same, so that the real program is tried in one place.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_conference_is_muted_and_left_as_one() {
+    let desk = Desk::new();
+    let mut headset = Headset::plug(&desk);
+    let mut boris = operator("1002", &desk);
+    headset.shows(DARK);
+    let music = boris.ask(json!({"do": "dial", "account": "1002", "target": "603"}))["call"]["id"].clone();
+    headset.shows(TALKING);
+    boris.wait("talking", |m| call_in(m, "talking"));
+    let echo = boris.ask(json!({"do": "dial", "account": "1002", "target": "600"}))["call"]["id"].clone();
+    boris.wait("the second talks", |m| call_in(m, "talking").filter(|c| c["id"] == echo));
+    boris.wait("the first waits", |m| call_in(m, "held").filter(|c| c["id"] == music));
+    boris.ask(json!({"do": "conference", "calls": [music, echo]}));
+    boris.wait("both talk", |m| call_in(m, "talking").filter(|c| c["id"] == music && c["conference"] == true));
+    headset.says(MUTE_DOWN);
+    for id in [&music, &echo] {
+        boris.wait("muted", |m| call_in(m, "talking").filter(|c| c["id"] == *id && c["muted"] == true));
+    }
+    headset.shows(MUTED);
+    boris.wait("for longer than a second", |m| {
+        call_in(m, "talking").filter(|c| c["id"] == echo && c["talk_ms"].as_u64().is_some_and(|t| t > 2_500))
+    });
+    headset.says(ON_HOOK);
+    headset.shows(DARK);
+    let over = [boris.wait("one is over", ended), boris.wait("so is the other", ended)];
+    assert!(over.iter().all(|record| record["end"]["by"] == "us"), "{over:?}");
+}
+
+/// Needs no Asterisk.
 #[test]
 fn one_that_another_program_holds_is_told() {
     let desk = Desk::new();

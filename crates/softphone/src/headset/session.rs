@@ -15,6 +15,8 @@ use super::switch::{Switch, Turn};
 
 /// Nobody means what began this short ago: a press as the caller hangs up must not answer the next.
 const SETTLE: Duration = Duration::from_millis(300);
+/// As with the key on the screen: who presses twice to answer does not mean to hang up.
+const ANSWERED: Duration = Duration::from_secs(1);
 /// A pulse of the mute button this soon after our lamp is the headset's own doing.
 const MUTE_ECHO: Duration = Duration::from_millis(200);
 
@@ -83,6 +85,8 @@ pub struct Session {
     controls: Controls,
     line: Line,
     changed: Instant,
+    /// When the call that runs began to.
+    began: Instant,
     hook: Switch,
     mute: Switch,
     /// What each button without a state said last.
@@ -106,6 +110,7 @@ impl Session {
             controls,
             line,
             changed: now,
+            began: now,
             hook,
             mute,
             down: Vec::new(),
@@ -129,6 +134,9 @@ impl Session {
         let before = std::mem::replace(&mut self.line, line);
         if !line.is_alike(before) {
             self.changed = now;
+        }
+        if line.talking && !before.talking {
+            self.began = now;
         }
         let (was, lit) = (before.lit(), line.lit());
         let by_headset = self.mute_wanted.is_some();
@@ -198,7 +206,7 @@ impl Session {
                 self.down.retain(|down| *down != button);
                 if value != 0 {
                     self.down.push(button);
-                    if !was_down && now.saturating_duration_since(self.changed) >= SETTLE {
+                    if !was_down && !self.is_too_soon(now) {
                         effects.actions.extend(self.meant_by(button));
                     }
                 }
@@ -214,9 +222,14 @@ impl Session {
         }
     }
 
+    fn is_too_soon(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.changed) < SETTLE
+            || self.line.talking && now.saturating_duration_since(self.began) < ANSWERED
+    }
+
     fn hook_turned(&mut self, turn: Turn, now: Instant, effects: &mut Effects) {
         let line = self.line;
-        let action = if now.saturating_duration_since(self.changed) < SETTLE {
+        let action = if self.is_too_soon(now) {
             None
         } else if line.talking {
             (turn != Turn::To(true)).then_some(Action::HangUp)

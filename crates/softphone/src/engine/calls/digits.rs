@@ -44,6 +44,11 @@ impl Digits {
     pub(super) fn by(method: DtmfMethod) -> Self {
         Self { method, ..Self::default() }
     }
+
+    /// When the digit that sounds now is over; none: no digit is in the sound.
+    pub(super) fn over_at(&self, now: Instant) -> Option<Instant> {
+        self.next_at.filter(|at| self.method != DtmfMethod::Info && *at > now)
+    }
 }
 
 fn takes_digits(call: &CallState) -> bool {

@@ -63,6 +63,11 @@ impl Loop {
         if !call.is_confirmed() || is_held == call.want_hold {
             return;
         }
+        if let Some(over) = call.digits.over_at(Instant::now()).filter(|_| call.want_hold) {
+            // A hold in the middle of a digit would cut it off.
+            call.hold_at = Some(over);
+            return;
+        }
         call.hold_tries += 1;
         if call.hold_tries > HOLD_TRIES {
             tracing::warn!(call = id.0, hold = call.want_hold, "the other side does not take the hold; giving up");
