@@ -23,6 +23,7 @@ using namespace pj;
 namespace linedesk {
 
 class Phone;
+class SoundCard;
 
 inline void copy_text(char *to, size_t size, const std::string &from) {
     size_t n = from.size() < size - 1 ? from.size() : size - 1;
@@ -139,6 +140,10 @@ public:
     std::string tls_problem;
     // What the devices that ld_name_devices told can do; used by the owning thread alone.
     std::map<std::string, std::pair<bool, bool>> named;
+    // Their names in pjmedia's order, and those of devices that have gone.
+    std::vector<std::string> known;
+    // Held while a device is opened by its place in that list.
+    std::mutex naming;
     // Whom we have sent a request to: the servers of the profile, and where those sent us on to. Guarded by the mutex.
     std::set<std::string> servers;
     std::atomic<int32_t> strangers{0};
@@ -147,6 +152,8 @@ public:
     // speaks while muted is to be told.
     pj_pool_t *meter_pool = nullptr;
     pjsua_conf_port_id meter = PJSUA_INVALID_ID;
+    // Made when sound is first needed; used by the owning thread alone.
+    std::shared_ptr<SoundCard> card;
     // Calls to be freed once that harms nobody; used by the owning thread alone.
     std::vector<std::unique_ptr<PhoneCall>> ended;
 

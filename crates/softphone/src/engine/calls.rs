@@ -218,6 +218,8 @@ impl Loop {
         call.name = Some(name).filter(|n| !n.is_empty());
         tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "incoming call {}", id.0);
         self.calls.insert(id, call);
+        // Now, and not when it is answered: a device takes longer to open than a customer to say the first word.
+        self.settle_sound();
         self.idle_since = None;
         self.emit_call(id);
     }
@@ -256,6 +258,7 @@ impl Loop {
         call.consults_for = consults_for;
         tracing::info!(call = id.0, sip_call_id = %call.sip_call_id, "outgoing call {}", id.0);
         self.calls.insert(id, call);
+        self.settle_sound();
         self.emit_call(id);
         Ok(id)
     }
@@ -381,9 +384,7 @@ impl Loop {
         self.waiting_over(id, transfer.as_ref());
         self.conference_shrinks();
         self.drop_retired();
-        if self.calls.is_empty() {
-            self.close_sound();
-        }
+        self.settle_sound();
         self.settle_when_idle();
     }
 

@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
     Attach { client: u64 },
+    /// What sound devices there are now.
+    Sound(sound::Sight),
     /// Nobody is there.
     Detach,
     /// End: at once, hanging up.
@@ -225,7 +227,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
-        let phone = Phone::start(&settings, events)?;
+        let phone = Phone::start(&settings, events.clone())?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
         let mut engine = Self {
@@ -247,7 +249,7 @@ impl Loop {
             dropped: 0,
         };
         engine.apply_codecs()?;
-        engine.look_for_devices(true);
+        engine.watch_devices(events);
         Ok(engine)
     }
 
@@ -295,6 +297,7 @@ impl Loop {
                 self.attached = false;
                 self.settle_when_idle();
             }
+            Event::Sound(sight) => self.devices_seen(sight),
             Event::Stop => self.ending = Ending::Now,
         }
         let dropped = self.phone.dropped();
@@ -319,6 +322,7 @@ impl Loop {
                 tracing::warn!(count, last = address, "SIP from others than our servers is dropped");
             }
             PhoneEvent::Transfer { call, code, over } => self.transfer_told(call, code, over),
+            PhoneEvent::Sound { number, index, capture, why } => self.sound_told(number, index, capture, why),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -344,11 +348,12 @@ impl Loop {
             Command::Mute { call, muted } => self.mute(call, muted),
             Command::Dtmf { call, digits } => self.dtmf(call, &digits),
             Command::Devices => {
-                self.look_for_devices(true);
+                self.look_for_devices();
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
-            Command::SetSound { .. } | Command::StartTest { .. } | Command::StopTest | Command::Log { .. } => {
+            Command::SetSound { settings } => self.set_sound(*settings),
+            Command::StartTest { .. } | Command::StopTest | Command::Log { .. } => {
                 Err(refuse(CommandErrorCode::Unknown, "this command is not built yet"))
             }
             Command::Statistics { call } => self.statistics(call),
@@ -404,12 +409,14 @@ impl Loop {
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
+            .chain(self.sound_deadline())
             .min()
     }
 
     fn tick(&mut self, now: Instant) {
         self.tick_accounts(now);
         self.tick_calls(now);
+        self.tick_sound(now);
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);

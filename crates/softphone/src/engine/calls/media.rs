@@ -38,7 +38,6 @@ impl Loop {
         }
         let microphone = !call.muted && !call.want_hold;
         if matches!(stream, Stream::Active | Stream::HeldThere) {
-            self.open_sound();
             if let Err(e) = self.phone.connect(id, microphone) {
                 tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
             }

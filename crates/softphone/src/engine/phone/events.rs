@@ -80,6 +80,13 @@ pub(crate) enum PhoneEvent {
     Refused {
         code: u16,
     },
+    /// A sound device of this index was opened (`why` is empty), could not be, or is lost.
+    Sound {
+        number: u64,
+        index: i32,
+        capture: bool,
+        why: String,
+    },
 }
 
 /// SAFETY: for the caller: `text` must be NULL or a NUL-terminated string that lives until the return.
@@ -150,6 +157,16 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String) ->
         sys::LD_EVENT_STRANGER => PhoneEvent::Stranger { count: e.code.unsigned_abs(), address: first },
         sys::LD_EVENT_TRANSFER => PhoneEvent::Transfer { call, code, over: e.state != 0 },
         sys::LD_EVENT_REFUSED => PhoneEvent::Refused { code },
+        sys::LD_EVENT_SOUND => PhoneEvent::Sound {
+            number: e.call,
+            index: e.account,
+            capture: e.state == 1,
+            why: match (e.code, first.is_empty()) {
+                (0, _) => String::new(),
+                (_, true) => format!("error {}", e.code),
+                (_, false) => first,
+            },
+        },
         _ => return None,
     })
 }

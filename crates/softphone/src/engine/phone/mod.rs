@@ -18,7 +18,7 @@ use super::Event;
 pub(crate) use accounts::{AccountSettings, NativeAccount};
 pub(crate) use calls::Counters;
 pub(crate) use events::{Invite, PhoneEvent, Stream};
-pub(crate) use sound::NativeDevice;
+pub(crate) use sound::{NativeDevice, SoundWish};
 pub(super) use sound::probe_devices;
 
 /// What pjlib said no with.
