@@ -17,8 +17,13 @@ constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
+// A microphone that gives nothing for so long is given silence for: the bridge would say its last frame over and over.
+constexpr int64_t PAUSES_MS = 100;
 // A device that is silent for so long is lost: its server hangs, or it was suspended.
 constexpr int64_t LOST_MS = 1000;
+// But a Bluetooth headset takes its time to begin, and so does a server's virtual device, whose buffer is filled at once.
+constexpr int64_t BEGINS_MS = 5000;
+constexpr unsigned BEGINNING = 25;
 
 int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -191,6 +196,7 @@ pj_status_t SoundCard::open(Stream &s) {
     pjmedia_event_subscribe(nullptr, &SoundCard::on_media_event, &s, s.stream);
     s.frame_at = now_ms();
     s.told = false;
+    s.frames = 0;
     status = pjmedia_aud_stream_start(s.stream);
     if (status == PJ_SUCCESS) s.runs = true;
     else shut(s);
@@ -228,6 +234,7 @@ pj_status_t SoundCard::on_play(void *stream, pjmedia_frame *frame) {
     Stream &s = *static_cast<Stream *>(stream);
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
     s.frame_at = now_ms();
+    s.frames++;
     s.card.pull(samples);
     s.volume.apply(samples, FRAME, s.card.playback_percent_);
     if (auto treatment = s.card.treatment()) treatment->played(samples);
@@ -239,6 +246,7 @@ pj_status_t SoundCard::on_capture(void *stream, pjmedia_frame *frame) {
     Stream &s = *static_cast<Stream *>(stream);
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
     s.frame_at = now_ms();
+    s.frames++;
     if (auto treatment = s.card.treatment()) treatment->captured(samples, s.card.playback_.runs);
     s.volume.apply(samples, FRAME, s.card.capture_percent_);
     pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), frame);
@@ -251,16 +259,26 @@ void SoundCard::on_tick(const pj_timestamp *, void *self) {
     const int64_t now = now_ms();
     // The loudspeaker's device moves the bridge; without one, or while it hesitates, calls must not stand still: what the
     // microphone says has to go on, and so has the other side's view of us.
-    if (!card.playback_.runs || now - card.playback_.frame_at > HESITATES_MS) {
+    const Stream &playback = card.playback_;
+    if (!playback.runs || playback.frames == 0 || now - playback.frame_at > HESITATES_MS) {
         pj_int16_t nowhere[FRAME];
         card.pull(nowhere);
+    }
+    const Stream &capture = card.capture_;
+    if (!capture.runs || capture.frames == 0 || now - capture.frame_at > PAUSES_MS) {
+        pj_int16_t silence[FRAME] = {};
+        pjmedia_frame frame{};
+        frame.type = PJMEDIA_FRAME_TYPE_AUDIO;
+        frame.buf = silence;
+        frame.size = sizeof silence;
+        pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), &frame);
     }
     card.watch(card.playback_, now);
     card.watch(card.capture_, now);
 }
 
 void SoundCard::watch(Stream &s, int64_t now) {
-    if (s.runs && now - s.frame_at > LOST_MS && !s.told.exchange(true))
+    if (s.runs && now - s.frame_at > (s.frames > BEGINNING ? LOST_MS : BEGINS_MS) && !s.told.exchange(true))
         tell(s, s.index, PJ_ETIMEDOUT, "it has stopped");
 }
 

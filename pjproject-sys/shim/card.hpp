@@ -36,7 +36,9 @@ private:
         // Of the device's thread alone.
         Volume volume;
         std::atomic<uint64_t> number{0};
+        // Whether it is open; whether its loss was told; frames that it has taken or given.
         std::atomic<bool> runs{false}, told{false};
+        std::atomic<unsigned> frames{0};
         // When the device took or gave the last frame.
         std::atomic<int64_t> frame_at{0};
     };
