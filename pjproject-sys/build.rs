@@ -18,6 +18,7 @@ const SHIM: &[&str] = &[
     "shim/digits.cpp",
     "shim/invite.cpp",
     "shim/sound.cpp",
+    "shim/card.cpp",
     "shim/player.cpp",
     "shim/ear.cpp",
 ];

@@ -28,3 +28,6 @@
 #define PJMEDIA_STREAM_ENABLE_XR          0
 #define PJMEDIA_AUDIO_DEV_HAS_ALSA        1
 #define PJMEDIA_AUDIO_DEV_HAS_NULL_AUDIO  1
+/* pulse:DEVICE=<name of a USB headset> has a hundred characters, and a name that is cut opens another device. */
+#define PJMEDIA_AUD_DEV_INFO_NAME_LEN     256
+#define PJMEDIA_AUD_DEV_MAX_DEVS          48

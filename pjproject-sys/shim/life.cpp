@@ -1,5 +1,5 @@
 // The life of the phone: pjlib's start and end, its log, its codecs and ports, and the door that strangers knock at.
-#include "phone.hpp"
+#include "card.hpp"
 
 using namespace linedesk;
 
@@ -127,7 +127,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         c.medConfig.threadCnt = 1;
         c.medConfig.confThreads = 0;
         c.medConfig.maxMediaPorts = 64;
-        // Opening and closing the device is ours: ld_sound_open, ld_sound_close.
+        // Opening and closing devices is ours: card.hpp.
         c.medConfig.sndAutoCloseTime = -1;
         try {
             ep.libInit(c);
@@ -158,6 +158,12 @@ void ld_destroy(ld_phone *phone) {
     if (!phone) return;
     Phone *p = reinterpret_cast<Phone *>(phone);
     quietly([&] { p->endpoint.hangupAllCalls(); });
+    if (p->card && !p->card->end(std::chrono::seconds(2))) {
+        // It still holds the bridge and a stream, which cannot be taken from under it. The process ends now anyway.
+        pj_log_set_level(0);
+        at_the_door = nullptr;
+        return;
+    }
     // Objects first: their destructors still need the library. pjsua_acc_del unregisters; libDestroy waits for the answers.
     quietly([&] {
         std::map<uint64_t, std::unique_ptr<PhoneCall>> calls;

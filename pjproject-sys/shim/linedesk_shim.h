@@ -44,6 +44,8 @@ enum ld_event_kind {
     LD_EVENT_REFUSED = 6,      /* account, code: an INVITE was answered with code without asking anybody */
     LD_EVENT_TRANSFER = 7,     /* call, code, state: 1 when nothing comes after it; text: reason. How our REFER fares */
     LD_EVENT_STRANGER = 8,     /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
+    LD_EVENT_SOUND = 20,       /* call: number of the wish that it was opened for, account: index of the device, state: 1
+                                  microphone, 0 loudspeaker, code: 0 it is open, else why it is not, or no longer; text: the same */
     LD_EVENT_DIGIT = 30,       /* call, code: the answer to ld_call_dtmf_info */
     LD_EVENT_REDIRECTED = 31,  /* call; text: URI. It waits for ld_call_redirect */
     LD_EVENT_PLAYER = 40       /* call: the player, state = ld_player_state; with LD_PLAYER_FAILED text: why */
@@ -102,10 +104,17 @@ typedef struct ld_account {
 typedef struct ld_device {
     int32_t index;
     bool capture, playback;
-    char name[128];
+    char name[LD_TEXT];
     char driver[32];
 } ld_device;
 
+/* What calls are spoken into and heard with. */
+typedef struct ld_sound {
+    int32_t capture, playback;                 /* index of a device; -1: none */
+    uint32_t capture_epoch, playback_epoch;    /* another number: the device is opened anew */
+    uint16_t capture_percent, playback_percent; /* volume; 100: as it comes */
+    bool echo, noise, gain;                    /* echo canceller, noise suppressor, gain controller */
+} ld_sound;
 typedef struct ld_tone {
     uint16_t frequency, second_frequency; /* Hz; 0: none */
     uint16_t on_ms, off_ms;
@@ -182,16 +191,16 @@ void ld_call_free(ld_phone *phone, uint64_t call);
 /* ALSA only: looks what devices there are and opens each for a moment to see what it can; without a phone. For a process
  * of its own: the plugins of sound servers stay loaded. Fills at most capacity, returns how many there are. */
 uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity);
-/* ALSA only: the devices of a probe become those that ld_devices tells; none is opened. Not while sound is open. */
+/* ALSA only: these devices become those that ld_devices tells; none is opened. Not while a device is being opened. A device
+ * that was named before keeps its index. */
 bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, ld_error *error);
 /* Fills at most capacity devices, returns how many there are. refresh: look again (not while sound is open), where it is
  * not ALSA. */
 uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t capacity);
-/* Index of a device, -1 / -2 for the system's choice. echo: canceller on. */
-bool ld_sound_open(ld_phone *phone, int32_t capture, int32_t playback, bool echo, ld_error *error);
-/* Clock without a device: calls carry silence. */
-bool ld_sound_null(ld_phone *phone, ld_error *error);
-/* Lets go of the device: the microphone is never held idle. */
+/* Opens and changes what is wished, and keeps calls going with silence where there is no device. Returns at once: what
+ * became of each device that had to be opened is told by LD_EVENT_SOUND, and so is its loss. number: greater each time. */
+void ld_sound_want(ld_phone *phone, const ld_sound *wish, uint64_t number);
+/* Lets go of the devices: the microphone is never held idle. Returns at once. */
 void ld_sound_close(ld_phone *phone);
 
 /* Plays samples (48 kHz, one channel) on a device, whatever the calls use; then so many samples of pause, and again and

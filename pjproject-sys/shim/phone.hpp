@@ -26,6 +26,7 @@ namespace linedesk {
 class Phone;
 struct Player;
 struct Ear;
+class SoundCard;
 
 inline void copy_text(char *to, size_t size, const std::string &from) {
     size_t n = from.size() < size - 1 ? from.size() : size - 1;
@@ -149,6 +150,10 @@ public:
     std::string tls_problem;
     // What the devices that ld_name_devices told can do; used by the owning thread alone.
     std::map<std::string, std::pair<bool, bool>> named;
+    // Their names in pjmedia's order, and those of devices that have gone.
+    std::vector<std::string> known;
+    // How many have a device open, or are about to.
+    std::atomic<int> sounding{0};
     // Whom we have sent a request to: the servers of the profile, and where those sent us on to. Guarded by the mutex.
     std::set<std::string> servers;
     std::atomic<int32_t> strangers{0};
@@ -161,6 +166,8 @@ public:
     std::map<uint64_t, std::shared_ptr<Player>> players;
     uint64_t next_player = 1;
     std::shared_ptr<Ear> ear;
+    // Made when sound is first needed; used by the owning thread alone.
+    std::shared_ptr<SoundCard> card;
     // Calls to be freed once that harms nobody; used by the owning thread alone.
     std::vector<std::unique_ptr<PhoneCall>> ended;
 
@@ -196,8 +203,8 @@ public:
 
 // Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.
 extern std::shared_timed_mutex naming_devices;
-// Unless something is open that needs them.
-void unload_plugins(const Phone &phone);
+// When nobody has a device open any more.
+void unload_plugins();
 // At the end of the phone.
 void end_players(Phone &phone);
 void end_ear(Phone &phone);

@@ -204,6 +204,7 @@ bool ld_player_start(ld_phone *phone, int32_t device, const int16_t *samples, ui
         made->phone = &p;
         made->worker = std::thread(work, made);
         p.players[made->id] = made;
+        p.sounding++;
         *player = made->id;
         return true;
     });
@@ -240,7 +241,7 @@ void ld_player_free(ld_phone *phone, uint64_t player) {
         lock.unlock();
         found->second->worker.join();
         p.players.erase(found);
-        unload_plugins(p);
+        if (--p.sounding == 0) unload_plugins();
     });
 }
 

@@ -1,4 +1,4 @@
-// Sound: the devices that there are, opening and closing them, and who hears whom on the bridge.
+// Sound: the devices that there are, and who hears whom on the bridge. Opening and closing them: card.cpp.
 #include "phone.hpp"
 
 #ifdef __GLIBC__
@@ -9,8 +9,8 @@
 #include <pjmedia-audiodev/alsa.h>
 #endif
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 using namespace linedesk;
 
@@ -19,8 +19,10 @@ namespace linedesk {
 std::shared_timed_mutex naming_devices;
 
 // Unloads ALSA's plugins and its tree of configuration: 7 MB that a phone which waits for calls does not need.
-void unload_plugins(const Phone &phone) {
-    if (!phone.players.empty() || pjsua_snd_is_active()) return;
+void unload_plugins() {
+    std::unique_lock<std::shared_timed_mutex> alone(naming_devices, std::try_to_lock);
+    // Somebody opens a device again.
+    if (!alone.owns_lock()) return;
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
     snd_config_update_free_global();
 #endif
@@ -96,21 +98,41 @@ uint32_t ld_probe_devices(ld_device *devices, uint32_t capacity) {
 bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, ld_error *error) {
     return guarded(error, [&] {
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
-        // A player may be opening one of them now; one that hangs in it must not hang us.
-        std::unique_lock<std::shared_timed_mutex> alone(naming_devices, std::chrono::milliseconds(200));
-        if (!alone.owns_lock()) {
-            fail(error, PJ_EBUSY, "a sound device is being opened");
+        auto &named = self(phone).named;
+        auto known = self(phone).known;
+        std::map<std::string, std::pair<bool, bool>> now;
+        for (uint32_t i = 0; i < count; i++) {
+            auto &can = now[devices[i].name];
+            can = {can.first || devices[i].capture, can.second || devices[i].playback};
+        }
+        // A name keeps its place for as long as there is room, so that an index stays what it was while another device comes
+        // or goes; then new names take the places of those that have gone.
+        bool changed = known.empty();
+        for (const auto &device : now) {
+            if (std::find(known.begin(), known.end(), device.first) != known.end()) continue;
+            changed = true;
+            auto gone = known.end();
+            if (known.size() >= PJMEDIA_AUD_DEV_MAX_DEVS - 2)
+                gone = std::find_if(known.begin(), known.end(), [&](const std::string &name) { return !now.count(name); });
+            if (gone != known.end()) *gone = device.first;
+            else if (known.size() < PJMEDIA_AUD_DEV_MAX_DEVS - 2) known.push_back(device.first);
+        }
+        if (!changed) {
+            named.swap(now);
+            return true;
+        }
+        // Not to wait: a sound server that hangs may hold whoever opens a device for ever.
+        std::unique_lock<std::shared_timed_mutex> naming(naming_devices, std::try_to_lock);
+        if (!naming.owns_lock()) {
+            fail(error, PJ_EBUSY, "a device is being opened");
             return false;
         }
-        auto &named = self(phone).named;
-        named.clear();
-        std::vector<const char *> names;
-        for (uint32_t i = 0; i < count; i++) {
-            names.push_back(devices[i].name);
-            named[devices[i].name] = {devices[i].capture, devices[i].playback};
-        }
         // With none at all pjmedia would enumerate by itself; ld_devices leaves this one out.
-        if (names.empty()) names.push_back("default");
+        if (known.empty()) known.push_back("default");
+        std::vector<const char *> names;
+        for (const auto &name : known) names.push_back(name.c_str());
+        named.swap(now);
+        self(phone).known = known;
         return ok(pjmedia_aud_alsa_set_devices(nullptr, static_cast<unsigned>(names.size()), names.data()), error);
 #else
         (void)phone, (void)devices, (void)count;
@@ -155,25 +177,6 @@ uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t 
         }
     });
     return n;
-}
-
-bool ld_sound_open(ld_phone *, int32_t capture, int32_t playback, bool echo, ld_error *error) {
-    return guarded(error, [&] {
-        // 4 is WebRTC AEC3, the only one that opens at 48 kHz.
-        pjsua_set_ec(echo ? 200 : 0, echo ? 4 : 0);
-        return ok(pjsua_set_snd_dev(capture, playback), error);
-    });
-}
-
-bool ld_sound_null(ld_phone *, ld_error *error) {
-    return guarded(error, [&] { return ok(pjsua_set_null_snd_dev(), error); });
-}
-
-void ld_sound_close(ld_phone *phone) {
-    quietly([&] {
-        pjsua_set_no_snd_dev();
-        unload_plugins(self(phone));
-    });
 }
 
 bool ld_call_connect(ld_phone *phone, uint64_t call, bool microphone, ld_error *error) {

@@ -142,7 +142,7 @@ impl Loop {
             self.media = media;
             self.apply_codecs()?;
             self.phone.rtp_ports(self.media.rtp_ports);
-            self.reopen_sound();
+            self.settle_sound();
         }
         let gone: Vec<AccountId> = self
             .accounts

@@ -224,6 +224,8 @@ impl Loop {
         call.digits = Digits::by(self.accounts.get(&call.account).map(|account| account.dtmf()).unwrap_or_default());
         let id = call.id;
         self.calls.insert(id, call);
+        // Now, and not when it is answered: a device takes longer to open than a customer to say the first word.
+        self.settle_sound();
         self.idle_since = None;
         self.emit_call(id);
     }

@@ -60,6 +60,8 @@ pub(crate) enum Event {
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
     Attach { client: u64 },
+    /// What sound devices there are now.
+    Sound(sound::Sight),
     /// Nobody is there.
     Detach,
     /// A ring tone is there, or cannot be had.
@@ -265,7 +267,7 @@ impl Loop {
             dropped: 0,
         };
         engine.apply_codecs()?;
-        engine.look_for_devices(true);
+        engine.watch_devices(engine.events.clone());
         engine.headset = HeadsetLink::start(options, engine.events.clone());
         engine.tell_headset();
         Ok(engine)
@@ -316,6 +318,7 @@ impl Loop {
                 self.settle_when_idle();
             }
             Event::RingTone { number, tone } => self.ring_tone_came(number, tone),
+            Event::Sound(sight) => self.devices_seen(sight),
             Event::Stop => self.ending = Ending::Now,
         }
         let dropped = self.phone.dropped();
@@ -341,6 +344,7 @@ impl Loop {
             PhoneEvent::Digit { call, code } => self.digit_answered(call, code),
             PhoneEvent::Redirected { call, uri } => self.redirected(call, &uri),
             PhoneEvent::Player { player, playing } => self.player_told(player, playing),
+            PhoneEvent::Sound { number, index, capture, why } => self.sound_told(number, index, capture, why),
             PhoneEvent::Refused { code } => tracing::info!(code, "an INVITE was refused without ringing"),
         }
     }
@@ -366,7 +370,7 @@ impl Loop {
             Command::Mute { call, muted } => self.mute(call, muted),
             Command::Dtmf { call, digits } => self.dtmf(call, &digits),
             Command::Devices => {
-                self.look_for_devices(true);
+                self.look_for_devices();
                 Ok(Reply::Devices { devices: self.sound.devices() })
             }
             Command::ChooseDevices { capture, playback } => self.choose_devices(capture, playback),
@@ -433,6 +437,7 @@ impl Loop {
             .chain(forget)
             .chain(self.undecided_deadline())
             .chain(self.tones.deadline())
+            .chain(self.sound_deadline())
             .min()
     }
 
@@ -440,6 +445,7 @@ impl Loop {
         self.tick_accounts(now);
         self.tick_calls(now);
         self.tick_tones(now);
+        self.tick_sound(now);
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);

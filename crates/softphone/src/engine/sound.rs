@@ -1,32 +1,55 @@
-//! Sound devices: what there is, what was chosen, what is open.
+//! Sound devices: what there is, what was chosen, what is used.
+//!
+//! Devices come and go ([`watch`]); which of them is used follows from the choice and from what works ([`Sound::resolve`]),
+//! and whatever changes, [`Loop::settle_sound`](super::Loop) brings what is open in line.
 
+mod device;
+mod open;
+#[cfg(target_os = "linux")]
+mod pulse;
+mod resume;
+mod settings;
+mod watch;
+
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use softphone_api::{AudioDevice, CommandErrorCode, DeviceChoice, Reply, SoundState, SoundTest, TestState, TestStep};
+use softphone_api::sound::volume_key;
+use softphone_api::{AudioDevice, DeviceChoice, Media, SoundSettings, SoundState, SoundTest, TestState, TestStep};
 
-use super::phone::NativeDevice;
-use super::{Done, Loop, ms, refuse};
+use super::ms;
+use super::phone::SoundWish;
+use device::{Device, Seen};
+pub(crate) use watch::Sight;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    /// Nothing: the microphone is never held idle.
-    Closed,
-    /// A clock without a device; calls carry silence.
-    Null,
-    Devices {
-        capture: i32,
-        playback: i32,
-        echo: bool,
-    },
+/// A device that only one can open; servers and mixers let many.
+pub(super) fn is_exclusive(device: &str) -> bool {
+    cfg!(target_os = "linux") && ["plughw:", "hw:", "sysdefault:"].iter().any(|prefix| device.starts_with(prefix))
 }
 
 pub(crate) struct Sound {
     null_audio: bool,
-    found: Vec<NativeDevice>,
-    capture: DeviceChoice,
-    playback: DeviceChoice,
-    open: Open,
-    problem: String,
+    pub(crate) settings: SoundSettings,
+    /// A test needs sound, though no call does.
+    pub(crate) wanted_by_test: bool,
+    found: Vec<Device>,
+    /// Whether it was looked; before that nobody knows that there is none.
+    looked: bool,
+    /// Why it could not be looked.
+    unseen: String,
+    /// Devices that did not open or broke off, and why: not tried again while another works.
+    failed: BTreeMap<(String, bool), String>,
+    retry_at: Option<Instant>,
+    /// A list that could not be handed to pjmedia while a device was being opened.
+    waiting: Option<Vec<Seen>>,
+    /// What is open, or being opened.
+    open: Option<SoundWish>,
+    number: u64,
+    /// The wish with which the microphone, the loudspeaker was last changed: what is told of earlier ones is past.
+    since: [u64; 2],
+    epoch: u32,
+    sleep: resume::Sleep,
+    refresh_at: Option<Instant>,
     /// Why nothing would be heard of a call that rings.
     ringing_problem: String,
     /// The test that runs, for the state.
@@ -41,19 +64,24 @@ pub(super) struct TestShown {
     pub(super) until: Option<Instant>,
 }
 
-pub(super) fn name_of(d: &NativeDevice) -> String {
-    if d.driver == "ALSA" || d.driver.is_empty() { d.name.clone() } else { format!("{}: {}", d.driver, d.name) }
-}
-
 impl Sound {
     pub(crate) fn new(null_audio: bool) -> Self {
         Self {
             null_audio,
+            settings: SoundSettings::default(),
+            wanted_by_test: false,
             found: Vec::new(),
-            capture: DeviceChoice::System,
-            playback: DeviceChoice::System,
-            open: Open::Closed,
-            problem: String::new(),
+            looked: false,
+            unseen: String::new(),
+            failed: BTreeMap::new(),
+            retry_at: None,
+            waiting: None,
+            open: None,
+            number: 0,
+            since: [0; 2],
+            epoch: 0,
+            sleep: resume::Sleep::default(),
+            refresh_at: None,
             ringing_problem: String::new(),
             test: None,
         }
@@ -65,83 +93,119 @@ impl Sound {
 
     /// Whether a microphone is open now.
     pub(crate) fn hears_us(&self) -> bool {
-        matches!(self.open, Open::Devices { .. })
+        self.open.as_ref().is_some_and(|open| open.capture.is_some())
     }
 
-    /// What the system prefers: the device named so, else the sound server, else the first.
-    fn preferred(&self, capture: bool) -> Option<&NativeDevice> {
-        let mut fit = self.found.iter().filter(|d| if capture { d.capture } else { d.playback });
-        let first = fit.clone().next();
-        for wanted in ["default", "pulse", "pipewire"] {
-            if let Some(d) = fit.clone().find(|d| d.name == wanted) {
-                return Some(d);
-            }
-        }
-        fit.next().or(first)
+    /// The device that a choice means now: the chosen one while it is there and works, else the system's, else any that works.
+    pub(crate) fn resolve(&self, choice: &DeviceChoice, capture: bool) -> Option<&Device> {
+        let mut working = self.found.iter().filter(|d| d.capture == capture && !self.has_failed(d));
+        let chosen = match choice {
+            DeviceChoice::System => None,
+            DeviceChoice::Device { name } => working.clone().find(|d| d.name == *name),
+        };
+        chosen.or_else(|| working.clone().find(|d| d.is_default)).or_else(|| working.next())
     }
 
-    pub(super) fn resolve(&self, choice: &DeviceChoice, capture: bool) -> Option<&NativeDevice> {
-        match choice {
-            DeviceChoice::System => self.preferred(capture),
-            DeviceChoice::Device { name } => self
-                .found
-                .iter()
-                .find(|d| (if capture { d.capture } else { d.playback }) && name_of(d) == *name)
-                // The choice is kept; until the device is back the system's is used.
-                .or_else(|| self.preferred(capture)),
-        }
+    fn has_failed(&self, d: &Device) -> bool {
+        self.failed.contains_key(&(d.name.clone(), d.capture))
     }
 
-    fn public(&self, d: &NativeDevice, capture: bool) -> AudioDevice {
-        AudioDevice {
-            name: name_of(d),
-            label: name_of(d),
-            capture,
-            is_default: self.preferred(capture).is_some_and(|p| p.index == d.index),
-        }
+    /// The device of this name, if it is there.
+    pub(crate) fn device(&self, name: &str, capture: bool) -> Option<&Device> {
+        self.found.iter().find(|d| d.capture == capture && d.name == name)
     }
 
     pub(crate) fn devices(&self) -> Vec<AudioDevice> {
-        let mut all = Vec::new();
-        for d in &self.found {
-            if d.capture {
-                all.push(self.public(d, true));
-            }
-            if d.playback {
-                all.push(self.public(d, false));
-            }
+        self.found.iter().map(Device::public).collect()
+    }
+
+    /// Loudness of a device, per cent.
+    pub(crate) fn volume(&self, device: &Device) -> u16 {
+        self.settings.volumes.get(&volume_key(&device.name, device.capture)).copied().unwrap_or(100)
+    }
+
+    /// Whether one of its devices is such that only one can open it.
+    fn is_exclusive(&self, wish: &SoundWish) -> bool {
+        let named = |of: Option<(i32, u32)>, capture| {
+            let of = of?;
+            self.found.iter().find(|d| d.capture == capture && (d.index, d.epoch) == of)
+        };
+        [named(wish.capture, true), named(wish.playback, false)].into_iter().flatten().any(|d| is_exclusive(&d.name))
+    }
+
+    /// What calls need of the devices that there are.
+    fn wish(&self, media: &Media) -> SoundWish {
+        let (capture, playback) = if self.null_audio {
+            (None, None)
+        } else {
+            (self.resolve(&self.settings.capture, true), self.resolve(&self.settings.playback, false))
+        };
+        let target = |d: Option<&Device>| d.map(|d| (d.index, d.epoch));
+        SoundWish {
+            capture: target(capture),
+            playback: target(playback),
+            capture_percent: capture.map_or(100, |d| self.volume(d)),
+            playback_percent: playback.map_or(100, |d| self.volume(d)),
+            echo: self.settings.echo_cancellation.unwrap_or(media.echo_cancellation),
+            noise: self.settings.noise_suppression.unwrap_or(media.noise_suppression),
+            gain: self.settings.gain_control.unwrap_or(media.gain_control),
         }
-        all
+    }
+
+    /// Takes over a list; a device that went and came back is another one and gets another chance. `index` is of pjmedia.
+    fn take(&mut self, seen: Vec<Seen>, index: impl Fn(&Seen) -> Option<i32>) {
+        let mut found: Vec<Device> = Vec::with_capacity(seen.len());
+        for s in seen {
+            let Some(index) = index(&s) else { continue };
+            let before = self.found.iter().find(|d| d.capture == s.capture && d.name == s.name && d.id == s.id);
+            let epoch = before.map_or_else(
+                || {
+                    self.epoch += 1;
+                    self.epoch
+                },
+                |d| d.epoch,
+            );
+            let (capture, is_default, id) = (s.capture, s.is_default, s.id);
+            found.push(Device { index, name: s.name, label: s.label, capture, is_default, id, epoch });
+        }
+        self.failed.retain(|(name, capture), _| {
+            let same = |list: &[Device]| list.iter().find(|d| d.name == *name && d.capture == *capture).map(|d| d.id);
+            same(&found).is_some() && same(&found) == same(&self.found)
+        });
+        self.found = found;
+        self.looked = true;
+    }
+
+    /// Every device is opened anew and gets another chance.
+    fn begin_anew(&mut self) {
+        self.failed.clear();
+        for d in &mut self.found {
+            self.epoch += 1;
+            d.epoch = self.epoch;
+        }
     }
 
     pub(crate) fn state(&self) -> SoundState {
-        let silent = self.null_audio || self.open == Open::Null;
-        let device = |choice, capture| {
-            if silent { None } else { self.resolve(choice, capture).map(|d| self.public(d, capture)) }
+        let used = |choice, capture| {
+            if self.null_audio { None } else { self.resolve(choice, capture).map(Device::public) }
         };
-        let (capture_device, playback_device) = (device(&self.capture, true), device(&self.playback, false));
-        let problem = if self.null_audio {
-            "started with --null-audio: calls carry silence".to_owned()
-        } else if !self.problem.is_empty() {
-            self.problem.clone()
-        } else if capture_device.is_none() && playback_device.is_none() {
-            "there is no sound device: connect a headset, or start the sound server".to_owned()
-        } else if capture_device.is_none() {
-            "there is no microphone: callers cannot hear you; connect a headset".to_owned()
-        } else if playback_device.is_none() {
-            "there is no loudspeaker: you cannot hear callers; connect a headset".to_owned()
-        } else {
-            self.ringing_problem.clone()
-        };
+        let capture_device = used(&self.settings.capture, true);
+        let playback_device = used(&self.settings.playback, false);
+        let mut ring_devices: Vec<AudioDevice> = Vec::new();
+        for device in self.settings.ring.iter().filter_map(|choice| used(choice, false)) {
+            if !ring_devices.contains(&device) {
+                ring_devices.push(device);
+            }
+        }
         SoundState {
-            capture: self.capture.clone(),
-            playback: self.playback.clone(),
+            capture: self.settings.capture.clone(),
+            playback: self.settings.playback.clone(),
+            problem: self.problem(capture_device.is_some(), playback_device.is_some()),
             capture_device,
             playback_device,
-            problem,
-            settings: None,
-            ring_devices: Vec::new(),
-            devices: Vec::new(),
+            settings: Some(Box::new(self.settings.clone())),
+            ring_devices,
+            devices: self.devices(),
             test: self.test.as_ref().map(|shown| TestState {
                 test: shown.test.clone(),
                 step: shown.step,
@@ -149,131 +213,30 @@ impl Sound {
             }),
         }
     }
-}
 
-impl Loop {
-    pub(super) fn look_for_devices(&mut self, refresh: bool) {
-        if self.sound.null_audio {
-            return;
+    fn problem(&self, speaks: bool, hears: bool) -> String {
+        if self.null_audio {
+            return "started with --null-audio: calls carry silence".to_owned();
         }
-        let before = self.sound.state();
-        // The list must not be rebuilt under an open device.
-        let refresh = refresh && !matches!(self.sound.open, Open::Devices { .. });
-        let probed = if refresh && cfg!(target_os = "linux") { self.probe_devices() } else { Ok(()) };
-        self.sound.found = self.phone.devices(refresh);
-        if let Err(e) = probed {
-            tracing::warn!("looking for sound devices: {e:#}");
-            self.sound.problem = format!("the sound devices could not be listed ({e:#}): restart the sound server");
-        } else if refresh {
-            self.sound.problem.clear();
+        if !self.looked && self.unseen.is_empty() {
+            return String::new();
         }
-        self.tell_sound(&before);
-    }
-
-    fn probe_devices(&self) -> anyhow::Result<()> {
-        Ok(self.phone.name_devices(&super::probe::ask()?)?)
-    }
-
-    pub(super) fn choose_devices(&mut self, capture: DeviceChoice, playback: DeviceChoice) -> Done {
-        self.look_for_devices(true);
-        for (choice, is_capture) in [(&capture, true), (&playback, false)] {
-            if let DeviceChoice::Device { name } = choice
-                && (name.is_empty() || name.len() > 256 || name.contains(char::is_control))
-            {
-                let what = if is_capture { "microphone" } else { "loudspeaker" };
-                return Err(refuse(CommandErrorCode::BadArgument, format!("{name:?} cannot be the name of a {what}")));
+        if !self.unseen.is_empty() {
+            return format!("the sound devices could not be listed ({}): restart the sound server", self.unseen);
+        }
+        if let Some(((name, capture), why)) = self.failed.first_key_value() {
+            let what = if *capture { "microphone" } else { "loudspeaker" };
+            let label = self.device(name, *capture).map_or(name.as_str(), |d| &d.label);
+            let now = if if *capture { speaks } else { hears } { "another is used" } else { "calls carry silence" };
+            return format!("the {what} {label} does not work ({why}), {now}: connect it again, or choose another");
+        }
+        match (speaks, hears) {
+            (true, true) => self.ringing_problem.clone(),
+            (false, false) => {
+                "there is no sound device, calls carry silence: connect a headset, or start the sound server".to_owned()
             }
-        }
-        let before = self.sound.state();
-        self.sound.capture = capture;
-        self.sound.playback = playback;
-        self.sound.problem.clear();
-        self.tell_sound(&before);
-        self.reopen_sound();
-        Ok(Reply::Done)
-    }
-
-    /// Opens sound when a stream needs it and it is not open as wished.
-    pub(super) fn open_sound(&mut self) {
-        if self.sound.found.is_empty() && self.sound.open == Open::Closed {
-            // A headset or a sound server that came after our start.
-            self.look_for_devices(true);
-        }
-        let before = self.sound.state();
-        let capture = self.sound.resolve(&self.sound.capture, true).map(|d| d.index);
-        let playback = self.sound.resolve(&self.sound.playback, false).map(|d| d.index);
-        let wished = match (self.sound.null_audio, capture, playback) {
-            (false, Some(capture), Some(playback)) => {
-                Open::Devices { capture, playback, echo: self.media.echo_cancellation }
-            }
-            // pjmedia opens both ways or none, so one that is missing means a clock without a device.
-            _ => Open::Null,
-        };
-        if self.sound.open == wished {
-            return;
-        }
-        self.free_exclusive_devices();
-        let opened = match wished {
-            Open::Devices { capture, playback, echo } => match self.phone.sound_open(capture, playback, echo) {
-                Ok(()) => {
-                    self.sound.problem.clear();
-                    wished
-                }
-                Err(e) => {
-                    tracing::warn!("opening the sound device: {e}");
-                    self.sound.problem =
-                        format!("the sound device could not be opened ({}): choose another", e.message);
-                    Open::Null
-                }
-            },
-            other => other,
-        };
-        if opened == Open::Null
-            && self.sound.open != Open::Null
-            && let Err(e) = self.phone.sound_null()
-        {
-            tracing::error!("starting the clock without a device: {e}");
-        }
-        self.sound.open = opened;
-        self.tell_sound(&before);
-    }
-
-    pub(super) fn close_sound(&mut self) {
-        if self.sound.open != Open::Closed {
-            self.phone.sound_close();
-            let before = self.sound.state();
-            self.sound.open = Open::Closed;
-            self.tell_sound(&before);
-        }
-    }
-
-    /// After a change of devices or echo canceller in a call.
-    pub(super) fn reopen_sound(&mut self) {
-        if self.sound.open != Open::Closed {
-            self.open_sound();
-        }
-    }
-
-    /// A call rings where nobody hears it, or no longer does.
-    pub(super) fn tell_ringing_problem(&mut self, problem: String) {
-        if self.sound.ringing_problem != problem {
-            let before = self.sound.state();
-            self.sound.ringing_problem = problem;
-            self.tell_sound(&before);
-        }
-    }
-
-    pub(super) fn show_test(&mut self, test: Option<TestShown>) {
-        if self.sound.test != test {
-            self.sound.test = test;
-            self.emit(softphone_api::Event::Sound { sound: self.sound.state() });
-        }
-    }
-
-    fn tell_sound(&mut self, before: &SoundState) {
-        let now = self.sound.state();
-        if now != *before {
-            self.emit(softphone_api::Event::Sound { sound: now });
+            (false, true) => "there is no microphone: callers cannot hear you; connect a headset".to_owned(),
+            (true, false) => "there is no loudspeaker: you cannot hear callers; connect a headset".to_owned(),
         }
     }
 }
@@ -282,28 +245,93 @@ impl Loop {
 mod tests {
     use super::*;
 
-    fn device(index: i32, name: &str, capture: bool, playback: bool) -> NativeDevice {
-        NativeDevice { index, capture, playback, name: name.into(), driver: "ALSA".into() }
+    fn seen(name: &str, capture: bool, is_default: bool, id: u32) -> Seen {
+        Seen { name: name.into(), label: name.to_uppercase(), native: name.into(), capture, is_default, id }
+    }
+
+    fn with(list: Vec<Seen>) -> Sound {
+        let mut sound = Sound::new(false);
+        take(&mut sound, list);
+        sound
+    }
+
+    fn take(sound: &mut Sound, list: Vec<Seen>) {
+        sound.take(list, |s| Some(i32::try_from(s.id).unwrap()));
+    }
+
+    fn named(name: &str) -> DeviceChoice {
+        DeviceChoice::Device { name: name.into() }
+    }
+
+    fn hears(sound: &Sound, choice: &DeviceChoice) -> Option<String> {
+        sound.resolve(choice, false).map(|d| d.name.clone())
+    }
+
+    #[test]
+    fn cards_are_exclusive_and_servers_are_not() {
+        for name in ["default", "pulse", "pulse:DEVICE=headset", "pipewire"] {
+            assert!(!is_exclusive(name), "{name}");
+        }
+        assert_eq!(is_exclusive("plughw:CARD=PCH,DEV=0"), cfg!(target_os = "linux"));
     }
 
     #[test]
     fn no_card_is_said() {
-        let sound = Sound::new(false);
-        assert!(sound.state().problem.contains("no sound device"));
-        let mut sound = Sound::new(false);
-        sound.found = vec![device(0, "hw:0", false, true)];
-        assert!(sound.state().problem.contains("no microphone"));
+        assert_eq!(Sound::new(false).state().problem, "", "not looked yet");
+        assert!(with(vec![]).state().problem.contains("no sound device"));
+        assert!(with(vec![seen("spk", false, true, 1)]).state().problem.contains("no microphone"));
+        assert!(with(vec![seen("mic", true, true, 1)]).state().problem.contains("no loudspeaker"));
+    }
+
+    #[test]
+    fn the_chosen_then_the_systems_then_any() {
+        let mut sound =
+            with(vec![seen("desk", false, false, 1), seen("hall", false, true, 2), seen("head", false, false, 3)]);
+        assert_eq!(hears(&sound, &named("head")).unwrap(), "head");
+        assert_eq!(hears(&sound, &DeviceChoice::System).unwrap(), "hall");
+        for (broken, next) in [("head", Some("hall")), ("hall", Some("desk")), ("desk", None)] {
+            sound.failed.insert((broken.into(), false), "gone".into());
+            assert_eq!(hears(&sound, &named("head")).as_deref(), next);
+        }
+        assert!(sound.state().problem.contains("does not work (gone)"), "{}", sound.state().problem);
     }
 
     #[test]
     fn a_choice_is_kept_while_its_device_is_away() {
-        let mut sound = Sound::new(false);
-        sound.found = vec![device(0, "hw:0", true, true), device(1, "default", true, true)];
-        sound.capture = DeviceChoice::Device { name: "headset".into() };
+        let mut sound = with(vec![seen("mic", true, true, 1)]);
+        sound.settings.capture = named("headset");
         let state = sound.state();
-        assert_eq!(state.capture, DeviceChoice::Device { name: "headset".into() });
-        assert_eq!(state.capture_device.unwrap().name, "default");
-        sound.found.push(device(2, "headset", true, true));
+        assert_eq!(state.capture, named("headset"));
+        assert_eq!(state.capture_device.unwrap().name, "mic");
+        take(&mut sound, vec![seen("mic", true, true, 1), seen("headset", true, false, 2)]);
         assert_eq!(sound.state().capture_device.unwrap().name, "headset");
+    }
+
+    #[test]
+    fn a_device_that_came_back_is_another_one() {
+        let mut sound = with(vec![seen("head", false, false, 1), seen("hall", false, true, 2)]);
+        let epoch = |sound: &Sound, name: &str| sound.device(name, false).unwrap().epoch;
+        let (head, hall) = (epoch(&sound, "head"), epoch(&sound, "hall"));
+        sound.failed.insert(("head".into(), false), "it has gone".into());
+        sound.failed.insert(("hall".into(), false), "it has gone".into());
+        take(&mut sound, vec![seen("head", false, false, 3), seen("hall", false, true, 2)]);
+        assert_ne!(epoch(&sound, "head"), head);
+        assert_eq!(epoch(&sound, "hall"), hall);
+        assert_eq!(sound.failed.keys().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["hall"]);
+    }
+
+    #[test]
+    fn a_persons_wish_goes_before_the_profile() {
+        let mut sound = with(vec![seen("head", true, true, 1), seen("head", false, true, 2)]);
+        let media = Media { noise_suppression: true, ..Media::default() };
+        let wish = sound.wish(&media);
+        assert_eq!((wish.echo, wish.noise, wish.gain, wish.capture_percent), (true, true, false, 100));
+        sound.settings.echo_cancellation = Some(false);
+        sound.settings.noise_suppression = Some(false);
+        sound.settings.gain_control = Some(true);
+        sound.settings.volumes = [("in:head".into(), 150)].into();
+        let wish = sound.wish(&media);
+        assert_eq!((wish.echo, wish.noise, wish.gain, wish.capture_percent), (false, false, true, 150));
+        assert_eq!(wish.playback_percent, 100);
     }
 }

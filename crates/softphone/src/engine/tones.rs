@@ -12,15 +12,12 @@ mod wish;
 
 use std::time::Instant;
 
-use softphone_api::SoundSettings;
-
 use super::Loop;
 pub(super) use ear::Beep;
 
 /// What sounds now.
 #[derive(Debug, Default)]
 pub(super) struct Tones {
-    settings: SoundSettings,
     players: players::Players,
     ring: ring::Ring,
     ear: ear::Ear,
@@ -31,11 +28,6 @@ impl Tones {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let test = self.test.as_ref().map(sound_test::Test::deadline);
         [self.ring.deadline(), self.ear.deadline(), test.flatten()].into_iter().flatten().min()
-    }
-
-    /// Whether a test needs the microphone, so that it stays open when the last call ends.
-    pub(super) fn listens(&self) -> bool {
-        self.test.as_ref().is_some_and(sound_test::Test::listens)
     }
 }
 

@@ -76,9 +76,7 @@ impl Loop {
         self.waiting_over(id, transfer.as_ref());
         self.conference_shrinks();
         self.drop_retired();
-        if self.calls.is_empty() && !self.tones.listens() {
-            self.close_sound();
-        }
+        self.settle_sound();
         self.settle_when_idle();
     }
 

@@ -17,7 +17,7 @@ impl CallState {
         is_there && self.ended_by.is_none()
     }
 
-    fn rings(&self) -> bool {
+    pub(in super::super) fn rings(&self) -> bool {
         self.phase() == CallPhase::Ringing && self.ended_by.is_none()
     }
 

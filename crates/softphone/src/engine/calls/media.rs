@@ -38,7 +38,7 @@ impl Loop {
         // 0: what was said last stays true.
         call.goes_forward(0);
         if matches!(stream, Stream::Active | Stream::HeldThere) {
-            self.open_sound();
+            self.settle_sound();
             self.set_microphone(id);
             self.mix();
         }

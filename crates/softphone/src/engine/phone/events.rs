@@ -93,6 +93,13 @@ pub(crate) enum PhoneEvent {
         player: PlayerId,
         playing: Playing,
     },
+    /// A sound device of this index was opened (`why` is empty), could not be, or is lost.
+    Sound {
+        number: u64,
+        index: i32,
+        capture: bool,
+        why: String,
+    },
 }
 
 /// SAFETY: for the caller: `text` must be NULL or a NUL-terminated string that lives until the return.
@@ -176,6 +183,16 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String, he
                 sys::LD_PLAYER_FAILED => Playing::Failed(first),
                 sys::LD_PLAYER_ENDED => Playing::Ended,
                 _ => return None,
+            },
+        },
+        sys::LD_EVENT_SOUND => PhoneEvent::Sound {
+            number: e.call,
+            index: e.account,
+            capture: e.state == 1,
+            why: match (e.code, first.is_empty()) {
+                (0, _) => String::new(),
+                (_, true) => format!("error {}", e.code),
+                (_, false) => first,
             },
         },
         _ => return None,

@@ -20,8 +20,8 @@ pub(crate) use accounts::{AccountSettings, NativeAccount};
 pub(crate) use calls::Counters;
 pub(crate) use events::{Invite, PhoneEvent, Stream};
 pub(crate) use player::{Note, PlayerId, Playing, Sounding, Voice};
-pub(crate) use sound::NativeDevice;
 pub(super) use sound::probe_devices;
+pub(crate) use sound::{NativeDevice, SoundWish};
 
 /// What pjlib said no with.
 #[derive(Debug, Clone, thiserror::Error)]

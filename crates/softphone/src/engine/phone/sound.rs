@@ -16,6 +16,19 @@ pub(crate) struct NativeDevice {
     pub(crate) driver: String,
 }
 
+/// What calls are spoken into and heard with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SoundWish {
+    /// Index and epoch of the device: another epoch opens it anew. None: calls carry silence.
+    pub(crate) capture: Option<(i32, u32)>,
+    pub(crate) playback: Option<(i32, u32)>,
+    pub(crate) capture_percent: u16,
+    pub(crate) playback_percent: u16,
+    pub(crate) echo: bool,
+    pub(crate) noise: bool,
+    pub(crate) gain: bool,
+}
+
 impl Phone {
     /// What can be opened. `refresh`: pjmedia looks again, where it does that itself (not with ALSA).
     pub(crate) fn devices(&self, refresh: bool) -> Vec<NativeDevice> {
@@ -23,18 +36,18 @@ impl Phone {
         listed(|to, capacity| unsafe { sys::ld_devices(self.raw.as_ptr(), refresh, to, capacity) })
     }
 
-    /// What a probe found is what may be opened from now on.
-    pub(crate) fn name_devices(&self, found: &[NativeDevice]) -> Result<()> {
-        let mut list = Vec::with_capacity(found.len());
-        for d in found {
-            let mut native =
-                sys::ld_device { index: d.index, capture: d.capture, playback: d.playback, ..Default::default() };
+    /// These are what may be opened from now on; one that was named before keeps its index. Refused while one is being opened.
+    pub(crate) fn name_devices(&self, names: &[&str]) -> Result<()> {
+        let mut list = Vec::with_capacity(names.len());
+        for name in names {
+            let mut native = sys::ld_device { capture: true, playback: true, ..Default::default() };
             // One byte stays 0, the end of the text.
             let room = native.name.len() - 1;
-            if d.name.len() > room || d.name.contains('\0') {
+            if name.len() > room || name.contains('\0') {
+                tracing::warn!(device = name, "the name of a sound device is too long");
                 continue;
             }
-            for (to, from) in native.name.iter_mut().zip(d.name.bytes()) {
+            for (to, from) in native.name.iter_mut().zip(name.bytes()) {
                 *to = from.cast_signed();
             }
             list.push(native);
@@ -43,18 +56,27 @@ impl Phone {
         checked(|e| unsafe { sys::ld_name_devices(self.raw.as_ptr(), list.as_ptr(), list.len() as u32, e) })
     }
 
-    pub(crate) fn sound_open(&self, capture: i32, playback: i32, echo: bool) -> Result<()> {
-        // SAFETY: see `answer` in calls.rs.
-        checked(|e| unsafe { sys::ld_sound_open(self.raw.as_ptr(), capture, playback, echo, e) })
-    }
-
-    pub(crate) fn sound_null(&self) -> Result<()> {
-        // SAFETY: see `answer` in calls.rs.
-        checked(|e| unsafe { sys::ld_sound_null(self.raw.as_ptr(), e) })
+    /// Opens and changes what is wished, later; [`super::PhoneEvent::Sound`] tells what became of it. `number` grows.
+    pub(crate) fn sound_want(&self, wish: &SoundWish, number: u64) {
+        let (capture, capture_epoch) = wish.capture.unwrap_or((-1, 0));
+        let (playback, playback_epoch) = wish.playback.unwrap_or((-1, 0));
+        let native = sys::ld_sound {
+            capture,
+            playback,
+            capture_epoch,
+            playback_epoch,
+            capture_percent: wish.capture_percent,
+            playback_percent: wish.playback_percent,
+            echo: wish.echo,
+            noise: wish.noise,
+            gain: wish.gain,
+        };
+        // SAFETY: `raw` is valid until `drop`; the shim copies the wish.
+        unsafe { sys::ld_sound_want(self.raw.as_ptr(), &raw const native, number) }
     }
 
     pub(crate) fn sound_close(&self) {
-        // SAFETY: see `answer` in calls.rs.
+        // SAFETY: `raw` is valid until `drop`.
         unsafe { sys::ld_sound_close(self.raw.as_ptr()) }
     }
 

@@ -83,7 +83,7 @@ impl Loop {
         self.tones.ear.ringback = wanted;
         if wanted {
             // No stream has opened it yet. It will be needed anyway, and so the first word is not cut off.
-            self.open_sound();
+            self.settle_sound();
             self.in_ear(Voice::Line, &RINGBACK, true);
         } else {
             self.phone.hush_ear(Voice::Line);
@@ -143,6 +143,6 @@ impl Loop {
 
     /// What the operator hears calls with.
     pub(super) fn playback_choice(&self) -> DeviceChoice {
-        self.sound.state().playback
+        self.sound.settings.playback.clone()
     }
 }

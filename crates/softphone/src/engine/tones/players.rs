@@ -7,7 +7,7 @@ use softphone_api::DeviceChoice;
 
 use super::super::Loop;
 use super::super::phone::{PlayerId, Playing, Sounding};
-use super::super::sound::name_of;
+use super::super::sound::is_exclusive;
 
 /// A device is closed within one of its buffers; one that hangs is not waited for.
 const CLOSES_WITHIN: Duration = Duration::from_millis(300);
@@ -56,14 +56,9 @@ impl Players {
     }
 }
 
-/// A device that only one can open; servers and mixers let many.
-fn is_exclusive(device: &str) -> bool {
-    cfg!(target_os = "linux") && ["plughw:", "hw:", "sysdefault:"].iter().any(|prefix| device.starts_with(prefix))
-}
-
 impl Loop {
     pub(super) fn output(&self, choice: &DeviceChoice) -> Option<Output> {
-        self.sound.resolve(choice, false).map(|d| Output { index: d.index, name: name_of(d) })
+        self.sound.resolve(choice, false).map(|d| Output { index: d.index, name: d.name.clone() })
     }
 
     /// Returns at once; false when not even that could be begun.
@@ -129,18 +124,5 @@ impl Loop {
                 self.phone.forget_player(id);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cards_are_exclusive_and_servers_are_not() {
-        for name in ["default", "pulse", "pulse:DEVICE=headset", "pipewire"] {
-            assert!(!is_exclusive(name), "{name}");
-        }
-        assert_eq!(is_exclusive("plughw:CARD=PCH,DEV=0"), cfg!(target_os = "linux"));
     }
 }

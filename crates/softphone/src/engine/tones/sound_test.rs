@@ -158,12 +158,12 @@ impl Loop {
     }
 
     fn begin_to_listen(&mut self, record: usize) -> Result<(), softphone_api::CommandError> {
-        self.open_sound();
+        self.sound.wanted_by_test = true;
+        self.settle_sound();
         let problem = self.sound.state().problem;
         if !self.sound.hears_us() && !problem.is_empty() {
-            if self.calls.is_empty() {
-                self.close_sound();
-            }
+            self.sound.wanted_by_test = false;
+            self.settle_sound();
             return Err(refuse(CommandErrorCode::Engine, format!("the microphone cannot be tested: {problem}")));
         }
         self.phone.listen(u32::try_from(record).unwrap_or(0))?;
@@ -172,9 +172,8 @@ impl Loop {
 
     fn stop_listening(&mut self) {
         self.phone.listen_no_more();
-        if self.calls.is_empty() {
-            self.close_sound();
-        }
+        self.sound.wanted_by_test = false;
+        self.settle_sound();
     }
 
     fn end_test(&mut self) {

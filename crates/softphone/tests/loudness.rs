@@ -1,0 +1,242 @@
+//! When sound is open and how loud it is: nothing is held while idle, the first words of an answered call are there in both
+//! directions, volumes and boost, noise suppression and gain control; with a real Asterisk, measured.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod card;
+mod drive;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use card::{Card, Ear, MICROPHONE_RATE, RATE, Recordings, decibels, loudness, recorded, tone};
+use drive::{Console, call_in, configure, ended, registration, until};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn registered(card: &Card, media: Value) -> Console {
+    let mut anna = Console::start_with(&[], &card.environment());
+    let mut wanted = configure("1001");
+    for (name, value) in media.as_object().unwrap() {
+        wanted["media"][name] = value.clone();
+    }
+    anna.ask(wanted);
+    anna.wait("registered", |m| registration(m, "registered"));
+    anna
+}
+
+fn plain() -> Value {
+    json!({"codecs": ["pcma"], "echo_cancellation": false})
+}
+
+/// Streams that our process has open.
+fn held(card: &Card, what: &str) -> usize {
+    card.pactl(&["list", what]).matches("ALSA plug-in [linedesk-softphone]").count()
+}
+
+/// Asterisk calls 1001 and says this as soon as it is answered.
+fn originate(speech: &Path) -> TcpStream {
+    let (host, port) = drive::lab_at("LINEDESK_LAB_AMI");
+    let mut stream = TcpStream::connect((host, port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let speech = speech.with_extension("");
+    write!(
+        stream,
+        "Action: Login\r\nUsername: lab\r\nSecret: lab-ami\r\nEvents: off\r\n\r\n\
+         Action: Originate\r\nChannel: PJSIP/1001\r\nContext: operators\r\nExten: 610\r\nPriority: 1\r\nAsync: true\r\n\
+         Codecs: alaw\r\nVariable: SPEECH={}\r\n\r\n",
+        speech.display()
+    )
+    .unwrap();
+    let answers = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+    let mut responses = answers.filter(|line| line.starts_with("Response:"));
+    for _ in 0..2 {
+        assert_eq!(responses.next().unwrap(), "Response: Success");
+    }
+    stream
+}
+
+const STEPS: [u32; 10] = [500, 700, 900, 1100, 1300, 1500, 1700, 1900, 2100, 2300];
+
+/// Ten tones, a tenth of a second each: what is missing at the beginning is known exactly.
+fn ladder() -> Vec<i16> {
+    let step = |hertz: u32| {
+        (0..RATE / 10)
+            .map(move |i| ((std::f64::consts::TAU * f64::from(hertz * i) / f64::from(RATE)).sin() * 12_000.0) as i16)
+    };
+    STEPS.into_iter().flat_map(step).collect()
+}
+
+/// Milliseconds of each tone of the ladder that are heard.
+fn steps_heard(samples: &[i16]) -> Vec<usize> {
+    // Windows of 10 ms that overlap: 100 Hz apart is what they can tell.
+    let windows: Vec<&[i16]> = samples.windows(RATE as usize / 50).step_by(RATE as usize / 200).collect();
+    let is = |w: &[i16], hertz| tone(w, hertz) > 4_000.0;
+    STEPS.iter().map(|hertz| windows.iter().filter(|w| is(w, *hertz)).count() * 5).collect()
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_microphone_is_free_until_it_rings_and_the_first_words_are_heard() {
+    let card = Card::start();
+    let directory = tempfile::tempdir().unwrap();
+    let speech = directory.path().join("ladder.sln");
+    std::fs::write(&speech, ladder().iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    let mut anna = registered(&card, plain());
+    for at_once in [false, true] {
+        let (ear, recordings) = (card.ear("spk"), Recordings::from_now());
+        assert_eq!((held(&card, "source-outputs"), held(&card, "sink-inputs")), (0, 0), "nothing is held while idle");
+        let _asterisk = originate(&speech);
+        let call = anna.wait("rings", |m| call_in(m, "ringing"))["id"].clone();
+        if !at_once {
+            until(PATIENCE, "both are open while it rings", || {
+                held(&card, "source-outputs") == 1 && held(&card, "sink-inputs") == 1
+            });
+        }
+        anna.ask(json!({"do": "answer", "call": call}));
+        anna.wait("talking", |m| call_in(m, "talking"));
+        until(PATIENCE, "the end of the speech", || steps_heard(&ear.all())[9] >= 50);
+        let steps = steps_heard(&ear.all());
+        println!("answered at once: {at_once}; heard of each 100 ms: {steps:?}");
+        assert!(steps.iter().take(3).all(|ms| *ms >= 80), "the first words were clipped: {steps:?}");
+        anna.ask(json!({"do": "hang-up", "call": call}));
+        anna.wait("over", ended);
+
+        let said = recordings.said();
+        let mut samples = Vec::new();
+        until(PATIENCE, "the recording", || {
+            samples = recorded(&said);
+            samples.len() > RATE as usize / 2
+        });
+        let onset = samples.windows(160).step_by(40).position(|w| tone(w, 440) > 4_000.0).map_or(usize::MAX, |n| n * 5);
+        println!("what we say begins {onset} ms after Asterisk began to listen");
+        assert!(onset <= 100, "what was said first is missing: {onset} ms");
+        until(PATIENCE, "nothing is held afterwards", || {
+            held(&card, "source-outputs") == 0 && held(&card, "sink-inputs") == 0
+        });
+    }
+}
+
+/// Amplitude of what comes back from the echo, once it has settled.
+fn settled(ear: &Ear, what: &str, expected: f64) -> Vec<i16> {
+    ear.forget();
+    let mut last = Vec::new();
+    until(PATIENCE, what, || {
+        last = ear.last(500).unwrap_or_default();
+        !last.is_empty() && decibels(tone(&last, 440), expected).abs() < 1.0
+    });
+    last
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn volumes_are_of_devices_and_boost_does_not_clip() {
+    let card = Card::start();
+    card.loudspeaker("head");
+    let mut anna = registered(&card, plain());
+    anna.ask(json!({"do": "dial", "account": "1001", "target": "600"}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    let (desk, head) = (card.ear("spk"), card.ear("head"));
+    let full = 16_384.0;
+    settled(&desk, "as it comes", full);
+    let mut set = |volumes: Value, playback: Value| {
+        anna.ask(json!({"do": "set-sound", "settings": {"volumes": volumes, "playback": playback}}));
+    };
+    let system = json!({"use": "system"});
+    set(json!({"out:spk": 25}), system.clone());
+    settled(&desk, "a quarter", full / 4.0);
+    set(json!({"out:spk": 25, "in:mic": 50, "out:head": 200}), system.clone());
+    settled(&desk, "an eighth", full / 8.0);
+    set(json!({"out:spk": 25, "in:mic": 50, "out:head": 200}), json!({"use": "device", "name": "head"}));
+    settled(&head, "another device has its own", full);
+    set(json!({"out:spk": 400}), system);
+    // Four times as much would be twice full scale.
+    let loud = settled(&desk, "as loud as there is room", 29_204.0);
+    let distortion = [1320, 2200, 3080].map(|overtone| tone(&loud, overtone)).iter().sum::<f64>() / tone(&loud, 440);
+    println!("boosted beyond full scale: distortion {:.1} %", distortion * 100.0);
+    assert!(distortion < 0.03, "it clips: {distortion}");
+}
+
+/// Something like speech: a voice of 140 Hz with two formants that comes and goes, in steady noise. Root mean squares.
+fn voice(speech: f64, noise: f64) -> Vec<i16> {
+    let rate = f64::from(MICROPHONE_RATE);
+    let mut seed = 1_u32;
+    let mut hiss = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(seed >> 8) / f64::from(1 << 24) * 2.0 - 1.0
+    };
+    let weights: Vec<(f64, f64)> = (1..24)
+        .map(|n| {
+            let hertz = 140.0 * f64::from(n);
+            let formant = |at: f64, width: f64| (-((hertz - at) / width).powi(2)).exp();
+            (hertz, 0.05 + formant(600.0, 250.0) + 0.6 * formant(1700.0, 350.0))
+        })
+        .collect();
+    let power: f64 = weights.iter().map(|(_, w)| w * w / 2.0).sum();
+    (0..MICROPHONE_RATE * 4)
+        .map(|i| {
+            let t = f64::from(i) / rate;
+            // Syllables of 250 ms, five of them, then a pause of 750 ms.
+            let in_phrase = t % 2.0;
+            let loud =
+                if in_phrase < 1.25 { (std::f64::consts::PI * (in_phrase % 0.25) / 0.25).sin().powi(2) } else { 0.0 };
+            let pitch = 1.0 + 0.03 * (std::f64::consts::TAU * 1.3 * t).sin();
+            let tone: f64 = weights.iter().map(|(hz, w)| w * (std::f64::consts::TAU * hz * pitch * t).sin()).sum();
+            let sample = tone / power.sqrt() * loud * speech * 1.6 + hiss() * noise * 1.73;
+            sample.clamp(-32_768.0, 32_767.0) as i16
+        })
+        .collect()
+}
+
+/// Level in the pauses and of the voice, of the last four seconds that the far side heard.
+fn levels(card: &Card, media: Value, settings: Value) -> (f64, f64) {
+    let mut anna = registered(card, media);
+    anna.ask(json!({"do": "set-sound", "settings": settings}));
+    let recordings = Recordings::from_now();
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
+    let said = recordings.said();
+    until(Duration::from_secs(20), "ten seconds of it", || recorded(&said).len() > 10 * RATE as usize);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", ended);
+    let last = card::tail(&recorded(&said), 4000).unwrap();
+    let mut windows: Vec<f64> = last.chunks_exact(160).map(loudness).collect();
+    windows.sort_by(f64::total_cmp);
+    (windows[windows.len() / 6], windows[windows.len() * 9 / 10])
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn noise_goes_and_the_voice_stays() {
+    let card = Card::speaking(voice(5_000.0, 500.0));
+    let (noise, speech) = levels(&card, plain(), json!({}));
+    // By the profile, and by the person; with the echo canceller, and without.
+    for (echo, media, settings) in [
+        (false, json!({"codecs": ["pcma"], "echo_cancellation": false, "noise_suppression": true}), json!({})),
+        (true, json!({"codecs": ["pcma"], "echo_cancellation": true}), json!({"noise_suppression": true})),
+    ] {
+        let (less, still) = levels(&card, media, settings);
+        let (gone, lost) = (decibels(noise, less), decibels(speech, still));
+        println!("echo canceller {echo}: noise down by {gone:.1} dB, voice by {lost:.1} dB");
+        assert!(gone >= 6.0 && lost.abs() < 3.0, "noise down by {gone:.1} dB, voice by {lost:.1} dB");
+    }
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_low_voice_is_brought_up() {
+    let card = Card::speaking(voice(400.0, 3.0));
+    let (_, before) = levels(&card, plain(), json!({}));
+    for echo in [false, true] {
+        let media = json!({"codecs": ["pcma"], "echo_cancellation": echo, "gain_control": true});
+        let (_, after) = levels(&card, media, json!({}));
+        let up = decibels(after, before);
+        println!("echo canceller {echo}: a low voice up by {up:.1} dB");
+        assert!(up >= 6.0, "up by {up:.1} dB");
+    }
+    let media = json!({"codecs": ["pcma"], "echo_cancellation": false, "gain_control": true});
+    let (_, as_it_was) = levels(&card, media, json!({"gain_control": false}));
+    assert!(decibels(as_it_was, before).abs() < 2.0, "a person's wish goes before the profile");
+}
