@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
+mod scripted;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -103,9 +104,11 @@ fn digits_arrive() {
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn digits_typed_fast_arrive_each_way() {
     const DIGITS: &str = "1122334455667788990011**##ABCD";
+    // The microphone sounds all the time: it must make way for the tones.
+    let card = Card::start();
     let mut ami = Manager::log_in();
     for (user, method) in [("1001", "rfc4733"), ("1022", "info"), ("1021", "in-band")] {
-        let mut anna = Console::start(&[]);
+        let mut anna = Console::start_with(&[], &card.environment());
         let mut profile = configure(user);
         profile["accounts"][0]["dtmf"] = json!(method);
         anna.ask(profile);
@@ -127,6 +130,41 @@ fn digits_typed_fast_arrive_each_way() {
         anna.ask(json!({"do": "dtmf", "call": call, "digits": "5"}));
         assert_eq!(received(), "5", "{method}");
     }
+}
+
+/// The colleague who takes a call that is handed over hears nothing until the customer is there; who is consulted hears the
+/// operator.
+#[test]
+#[ignore = "needs a sound card: cargo xtask test --only softphone"]
+fn who_is_handed_a_call_does_not_hear_the_operator() {
+    let card = Card::start();
+    let mut peer = scripted::Peer::new();
+    let mut media = drive::media();
+    media["codecs"] = json!(["pcma"]);
+    let mut anna = peer.take(Console::start_with(&[], &card.environment()), json!({}), media);
+    let loudest = |heard: Vec<i16>| heard.iter().map(|s| s.unsigned_abs()).max().unwrap();
+
+    let (mut customer, call, mut colleague, made) = scripted::consulting(&mut peer, &mut anna, "hand-over");
+    let refer = peer.request("REFER");
+    peer.reply(&refer, 202, "Accepted", "", "");
+    let heard = loudest(peer.hears(&colleague, 50));
+    assert!(heard < 30, "the colleague hears the operator: {heard}");
+    // It comes to nothing: the customer has the operator again.
+    scripted::notify(&mut peer, &mut customer, "603 Decline");
+    let bye = peer.request("BYE");
+    peer.reply(&bye, 200, "OK", "", "");
+    anna.wait("the colleague is gone", |m| drive::ended(m).filter(|r| r["call"]["id"] == made));
+    let back = peer.request("INVITE");
+    let sound = peer.sound(&["8"], "sendrecv");
+    peer.reply(&back, 200, "OK", "", &sound);
+    peer.request("ACK");
+    anna.wait("back", |m| call_in(m, "talking").filter(|c| c["id"] == call));
+    until(PATIENCE, "the customer hears the operator", || loudest(peer.hears(&customer, 10)) > 3_000);
+    peer.send(&mut customer, "BYE", "", "");
+    anna.wait("over", drive::ended);
+
+    (_, _, colleague, _) = scripted::consulting(&mut peer, &mut anna, "consult");
+    until(PATIENCE, "the colleague hears the operator", || loudest(peer.hears(&colleague, 10)) > 3_000);
 }
 
 /// Digits that are typed before a hold go on after it.

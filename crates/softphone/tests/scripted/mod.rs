@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::drive::{self, Console};
+use crate::drive::{self, Console, call_in};
 
+/// Who calls, unless a test says otherwise.
+pub const FROM: &str = "\"Anna\" <sip:100@pbx.example>";
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A message that came.
@@ -59,6 +61,12 @@ impl Message {
         media.split_whitespace().skip(2).filter(|pt| !is_event(pt)).map(str::to_owned).collect()
     }
 
+    /// Where its sender wants to have sound, and sends it from.
+    pub fn rtp_port(&self) -> u16 {
+        let media = self.body.lines().find_map(|line| line.strip_prefix("m=audio ")).unwrap_or_default();
+        media.split(' ').next().and_then(|port| port.parse().ok()).unwrap_or(0)
+    }
+
     /// `sendrecv`, `sendonly` …
     pub fn direction(&self) -> &str {
         let directions = ["sendrecv", "sendonly", "recvonly", "inactive"];
@@ -88,6 +96,8 @@ pub struct Dialog {
     invited: u32,
     /// Its first INVITE as it was sent.
     invite: String,
+    /// Where the phone sends the sound of this call from.
+    pub rtp_port: u16,
 }
 
 impl Peer {
@@ -114,10 +124,14 @@ impl Peer {
 
     /// The same with arguments of the program.
     pub fn phone_with(&mut self, arguments: &[&str], more: Value) -> Console {
-        let mut console = Console::start(arguments);
+        self.take(Console::start(arguments), more, drive::media())
+    }
+
+    /// The same with a phone that runs already.
+    pub fn take(&mut self, mut console: Console, more: Value, media: Value) -> Console {
         let mut account = self.account();
         account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        console.ask(json!({"do": "configure", "accounts": [account], "media": drive::media()}));
+        console.ask(json!({"do": "configure", "accounts": [account], "media": media}));
         self.until("REGISTER", |peer, _| peer.phone.is_some().then_some(()));
         console.wait("registered", |m| drive::registration(m, "registered"));
         console
@@ -234,6 +248,7 @@ impl Peer {
             sequence: 0,
             invited: 0,
             invite: String::new(),
+            rtp_port: 0,
         };
         self.send(&mut dialog, "INVITE", more, body);
         dialog
@@ -278,6 +293,22 @@ impl Peer {
         self.socket.send_to(format!("{head}Content-Length: 0\r\n\r\n").as_bytes(), phone).unwrap();
     }
 
+    /// The next samples of a call in A-law, as many packets as these, from now on.
+    pub fn hears(&self, dialog: &Dialog, packets: usize) -> Vec<i16> {
+        self.rtp.set_nonblocking(true).unwrap();
+        let mut packet = [0; 2048];
+        while self.rtp.recv(&mut packet).is_ok() {}
+        self.rtp.set_nonblocking(false).unwrap();
+        let mut heard = Vec::new();
+        while heard.len() < packets * 160 {
+            let (length, from) = self.rtp.recv_from(&mut packet).expect("sound comes");
+            if from.port() == dialog.rtp_port && packet[1] & 0x7f == 8 && length > 12 {
+                heard.extend(packet[12..length].iter().map(|byte| from_alaw(*byte)));
+            }
+        }
+        heard
+    }
+
     /// Our half of a call that the phone made, once we have answered its INVITE.
     pub fn dialog_of(&self, invite: &Message) -> Dialog {
         let contact = invite.header("Contact");
@@ -290,13 +321,65 @@ impl Peer {
             sequence: 0,
             invited: 0,
             invite: String::new(),
+            rtp_port: invite.rtp_port(),
         }
     }
+}
+
+/// ITU-T G.711.
+fn from_alaw(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let (exponent, mantissa) = ((byte >> 4) & 7, i16::from(byte & 15));
+    let magnitude = if exponent == 0 { mantissa * 16 + 8 } else { (mantissa * 16 + 264) << (exponent - 1) };
+    if byte & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 impl Dialog {
     /// After an answer of the phone: its tag.
     pub fn answered_by(&mut self, answer: &Message) {
         self.them = answer.header("To").to_owned();
+        self.rtp_port = answer.rtp_port();
     }
+}
+
+/// The phone is called and answers; our SDP is what we offered.
+pub fn talking(peer: &mut Peer, phone: &mut Console, more: &str) -> (Dialog, Value, Message) {
+    let offer = peer.sound(&["8", "0"], "sendrecv");
+    let mut dialog = peer.call(FROM, more, &offer);
+    let call = phone.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
+    phone.ask(json!({"do": "answer", "call": call}));
+    let answer = peer.answer("INVITE", 200);
+    dialog.answered_by(&answer);
+    peer.send(&mut dialog, "ACK", "", "");
+    phone.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == call));
+    (dialog, call, answer)
+}
+
+/// Anna's call with a customer, and with a colleague about it; both through the peer.
+pub fn consulting(peer: &mut Peer, phone: &mut Console, command: &str) -> (Dialog, Value, Dialog, Value) {
+    let (customer, call, _) = talking(peer, phone, "");
+    let made = phone.ask(json!({"do": command, "call": call, "target": "200"}))["call"]["id"].clone();
+    // The hold and the call to the colleague, in whatever order.
+    let (mut colleague, mut waits) = (None, false);
+    while colleague.is_none() || !waits {
+        let invite = peer.request("INVITE");
+        let held = invite.header("To").contains("tag=");
+        let sound = peer.sound(&["8"], if held { "recvonly" } else { "sendrecv" });
+        peer.reply(&invite, 200, "OK", "", &sound);
+        peer.request("ACK");
+        if held {
+            waits = true;
+        } else {
+            colleague = Some(peer.dialog_of(&invite));
+        }
+    }
+    (customer, call, colleague.unwrap(), made)
+}
+
+/// How a REFER of the phone fares.
+pub fn notify(peer: &mut Peer, dialog: &mut Dialog, status: &str) {
+    let state = if status.starts_with('1') { "active;expires=60" } else { "terminated;reason=noresource" };
+    let more = format!("Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n");
+    peer.send(dialog, "NOTIFY", &more, &format!("SIP/2.0 {status}\r\n"));
+    peer.answer("NOTIFY", 200);
 }

@@ -59,8 +59,11 @@ impl Loop {
         else {
             return;
         };
-        if let Err(e) = self.phone.connect(id, self.may_hear_us(call)) {
-            tracing::warn!(call = id.0, "joining the call with the sound device: {e}");
+        match self.phone.connect(id, self.may_hear_us(call)) {
+            Ok(()) => {}
+            // A far side that holds may want no sound in either direction, and then there is nothing to join.
+            Err(e) if call.stream == Stream::HeldThere => tracing::debug!(call = id.0, "nothing comes from there: {e}"),
+            Err(e) => tracing::warn!(call = id.0, "joining the call with the sound device: {e}"),
         }
     }
 
