@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use softphone_api::{CommandErrorCode, Event, Reply, SoundTest, TestStep};
 
+use super::super::calls::Audible;
 use super::super::phone::Sounding;
 use super::super::sound::TestShown;
 use super::super::{Done, Loop, refuse};
@@ -101,7 +102,7 @@ impl Loop {
     pub(super) fn settle_test(&mut self, now: Instant) {
         let Some(test) = &self.tones.test else { return };
         let is_level = test.test == SoundTest::Level;
-        let rings = self.calls.values().any(|c| c.audible() == super::super::calls::Audible::Ringing);
+        let rings = self.calls.values().any(|c| c.audible() == Audible::Ringing);
         if !self.attached || rings || (!is_level && !self.calls.is_empty()) {
             self.end_test();
             self.tell_test();
@@ -161,9 +162,7 @@ impl Loop {
         self.open_sound();
         let problem = self.sound.state().problem;
         if !self.sound.hears_us() && !problem.is_empty() {
-            if self.calls.is_empty() {
-                self.close_sound();
-            }
+            self.close_unused_sound();
             return Err(refuse(CommandErrorCode::Engine, format!("the microphone cannot be tested: {problem}")));
         }
         self.phone.listen(u32::try_from(record).unwrap_or(0))?;
@@ -172,7 +171,12 @@ impl Loop {
 
     fn stop_listening(&mut self) {
         self.phone.listen_no_more();
-        if self.calls.is_empty() {
+        self.close_unused_sound();
+    }
+
+    /// A call that rings has no sound yet.
+    fn close_unused_sound(&mut self) {
+        if self.calls.values().all(|call| call.audible() == Audible::Ringing) {
             self.close_sound();
         }
     }
