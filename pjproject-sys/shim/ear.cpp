@@ -59,6 +59,9 @@ pj_status_t heard(pjmedia_port *port, pjmedia_frame *frame) {
     return PJ_SUCCESS;
 }
 
+// Its memory is the pool's, and stays as long as the library.
+pj_status_t destroyed(pjmedia_port *) { return PJ_SUCCESS; }
+
 bool make_voice(Ear &ear, int32_t which, ld_error *error) {
     if (ear.voice_ids[which] != PJSUA_INVALID_ID) return true;
     if (!ear.voices[which] && !ok(pjmedia_tonegen_create(ear.pool, RATE, 1, FRAME, 16, 0, &ear.voices[which]), error))
@@ -75,6 +78,7 @@ bool make_listener(Ear &ear, ld_error *error) {
     pj_str_t name = pj_str(const_cast<char *>("listener"));
     pjmedia_port_info_init(&port->base.info, &name, PJMEDIA_SIG_CLASS_APP('L', 'D', 'E'), RATE, 1, 16, FRAME);
     port->base.put_frame = &heard;
+    port->base.on_destroy = &destroyed;
     port->ear = &ear;
     return ok(pjsua_conf_add_port(ear.pool, &port->base, &ear.listener), error);
 }

@@ -43,8 +43,9 @@ namespace {
 constexpr unsigned RATE = 48000, FRAME = RATE / 50, LATENCY_MS = 100;
 // The device holds as much as it was given ahead.
 constexpr size_t HEARD_AFTER = RATE / 1000 * (LATENCY_MS + 100);
-// A device asks fifty times a second. One that does not ask for so long is gone, or hangs.
-constexpr auto ASKS_WITHIN = std::chrono::milliseconds(1500);
+// A device asks fifty times a second. One that does not ask for so long is gone, or hangs. Servers begin with a buffer of up to
+// two seconds.
+constexpr auto ASKS_WITHIN = std::chrono::milliseconds(3000);
 constexpr auto LOOK_EVERY = std::chrono::milliseconds(50);
 // At the end of the phone; a device that takes longer is left behind.
 constexpr auto PATIENCE = std::chrono::milliseconds(500);

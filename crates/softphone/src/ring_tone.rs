@@ -91,7 +91,7 @@ fn bright() -> Tone {
         .map(|i| {
             let within = i % piece;
             let edge = (within.min(piece - within) as f32 / samples_in(3) as f32).min(1.0);
-            edge * sine(if (i / piece) % 2 == 0 { 1_046.5 } else { 1_318.5 }, i)
+            edge * sine(if (i / piece).is_multiple_of(2) { 1_046.5 } else { 1_318.5 }, i)
         })
         .collect();
     finished(sound, samples_in(900))

@@ -12,6 +12,9 @@ use super::super::sound::is_exclusive;
 /// A device is closed within one of its buffers; one that hangs is not waited for.
 const CLOSES_WITHIN: Duration = Duration::from_millis(300);
 
+/// A sound server may take its time with one, while the next call rings already.
+const MOST_CLOSING: usize = 2;
+
 /// What a player is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -50,9 +53,11 @@ impl Players {
         self.0.values().any(|p| p.purpose == purpose && p.heard && !p.stopped)
     }
 
-    /// Also one that was stopped and is not closed yet, or hangs: a second one there would fare no better.
+    /// Whether it plays there, or cannot be begun there: a card is still held by the last player, or players hang in it.
     pub(super) fn is_on(&self, purpose: Purpose, device: &str) -> bool {
-        self.0.values().any(|p| p.purpose == purpose && p.device == device)
+        let there = self.0.values().filter(|p| p.purpose == purpose && p.device == device);
+        let closing = there.clone().filter(|p| p.stopped).count();
+        there.clone().any(|p| !p.stopped) || closing >= if is_exclusive(device) { 1 } else { MOST_CLOSING }
     }
 }
 
@@ -80,6 +85,7 @@ impl Loop {
         for (id, player) in &mut self.tones.players.0 {
             if !player.stopped && which(player.purpose, &player.device) {
                 player.stopped = true;
+                tracing::debug!(device = player.device, purpose = ?player.purpose, "a player is stopped");
                 self.phone.stop_player(*id);
             }
         }
@@ -120,6 +126,7 @@ impl Loop {
                 }
             }
             Playing::Ended => {
+                tracing::debug!(device, ?purpose, "a player is closed");
                 self.tones.players.0.remove(&id);
                 self.phone.forget_player(id);
             }

@@ -114,6 +114,9 @@ impl Loop {
     }
 
     fn ring_on_devices(&mut self, now: Instant) {
+        if !matches!(self.tones.ring.state, State::Rings(_)) {
+            return;
+        }
         // Taken out for the while, because playing needs the rest.
         let State::Rings(tone) = std::mem::take(&mut self.tones.ring.state) else { return };
         self.tones.ring.failed.retain(|_, (at, _)| *at > now);

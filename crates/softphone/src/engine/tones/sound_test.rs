@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use softphone_api::{CommandErrorCode, Event, Reply, SoundTest, TestStep};
 
+use super::super::calls::Audible;
 use super::super::phone::Sounding;
 use super::super::sound::TestShown;
 use super::super::{Done, Loop, refuse};
@@ -101,7 +102,7 @@ impl Loop {
     pub(super) fn settle_test(&mut self, now: Instant) {
         let Some(test) = &self.tones.test else { return };
         let is_level = test.test == SoundTest::Level;
-        let rings = self.calls.values().any(|c| c.audible() == super::super::calls::Audible::Ringing);
+        let rings = self.calls.values().any(|c| c.audible() == Audible::Ringing);
         if !self.attached || rings || (!is_level && !self.calls.is_empty()) {
             self.end_test();
             self.tell_test();

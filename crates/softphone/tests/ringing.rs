@@ -1,0 +1,306 @@
+//! What is heard of a call that rings, and where: with a real Asterisk and sinks of PulseAudio.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod desk_sound;
+mod drive;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use desk_sound::{Desk, Ears, device, loudest};
+use drive::{Console, call_in, configure, registration, until};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// −12 dB below full scale, and what rounding adds.
+const LIMIT: u16 = 8_232;
+
+fn settings(change: impl FnOnce(&mut Value)) -> Value {
+    let mut settings = json!({"ring_volume": 100});
+    change(&mut settings);
+    json!({"do": "set-sound", "settings": settings})
+}
+
+fn by_name(name: String) -> Value {
+    json!({"use": "device", "name": name})
+}
+
+fn registered(console: &mut Console, user: &str) {
+    let mut plain = configure(user);
+    // Asterisk's recordings: not every build of it can decode Opus.
+    plain["media"]["codecs"] = json!(["pcma"]);
+    console.ask(plain);
+    console.wait("registered", |m| registration(m, "registered"));
+}
+
+/// An operator at the desk, whose headset and loudspeaker ring.
+fn anna(desk: &Desk) -> Console {
+    let mut anna = desk.console();
+    let both = [device(&mut anna, "headset"), device(&mut anna, "loud")].map(by_name);
+    anna.ask(settings(|s| s["ring"] = json!(both)));
+    registered(&mut anna, "1001");
+    anna
+}
+
+fn rings(anna: &mut Console) -> Value {
+    anna.wait("ringing", |m| call_in(m, "ringing"))["id"].clone()
+}
+
+fn calls_anna(boris: &mut Console) -> Value {
+    boris.ask(json!({"do": "dial", "account": "1002", "target": "1001"}))["call"]["id"].clone()
+}
+
+/// Louder than anything but ringing.
+fn ring_is_heard(ears: &Ears) -> bool {
+    loudest(&ears.last(100)) > 6_000
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn it_rings_on_both_devices_until_it_is_answered() {
+    let desk = Desk::start();
+    let mut anna = anna(&desk);
+    let mut boris = Console::registered("1002");
+    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    calls_anna(&mut boris);
+    let call = rings(&mut anna);
+    let since = Instant::now();
+    until(PATIENCE, "both ring", || ring_is_heard(&headset) && ring_is_heard(&loud));
+    eprintln!("rings on both after {:?}", since.elapsed());
+    assert!(!desk.microphone_is_open(), "the microphone is open while it rings");
+    anna.ask(json!({"do": "answer", "call": call}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    // Longer than the pause of the tone.
+    headset.until_silent(2_300);
+    loud.until_silent(2_300);
+    for ears in [headset, loud] {
+        let most = loudest(&ears.all());
+        assert!((7_900..=LIMIT).contains(&most), "loudest: {most}");
+    }
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_volume_is_a_share_of_the_limit_and_follows_while_it_rings() {
+    let desk = Desk::start();
+    let mut anna = desk.console();
+    anna.ask(settings(|s| s["ring_volume"] = json!(50)));
+    registered(&mut anna, "1001");
+    let mut boris = Console::registered("1002");
+    let headset = desk.listen("headset");
+    calls_anna(&mut boris);
+    rings(&mut anna);
+    until(PATIENCE, "half as loud", || loudest(&headset.last(200)) > 3_500);
+    assert!(loudest(&headset.all()) <= LIMIT / 2 + 2);
+    anna.ask(settings(|s| s["ring_volume"] = json!(100)));
+    until(PATIENCE, "loud", || ring_is_heard(&headset));
+    anna.ask(settings(|s| s["ring_volume"] = json!(0)));
+    headset.until_silent(2_300);
+}
+
+fn write_wav(path: &Path, hz: f64) {
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 44_100,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..44_100 {
+        let sample = (f64::from(i16::MAX) * (std::f64::consts::TAU * hz * f64::from(i) / 44_100.0).sin()) as i16;
+        writer.write_sample(sample).unwrap();
+        writer.write_sample(sample).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn an_own_tone_rings_and_another_one_when_it_is_gone() {
+    let desk = Desk::start();
+    let own = desk.file("own.wav");
+    write_wav(&own, 1_234.0);
+    let mut anna = desk.console();
+    anna.ask(settings(|s| s["ring_tone"] = json!({"tone": "file", "path": own})));
+    registered(&mut anna, "1001");
+    let mut boris = Console::registered("1002");
+    let headset = desk.listen("headset");
+    let call = calls_anna(&mut boris);
+    rings(&mut anna);
+    headset.until_hears(1_234.0, 300);
+    boris.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+    headset.until_silent(1_500);
+    let most = loudest(&headset.all());
+    assert!((7_900..=LIMIT).contains(&most), "loudest: {most}");
+
+    std::fs::remove_file(&own).unwrap();
+    calls_anna(&mut boris);
+    rings(&mut anna);
+    until(PATIENCE, "the classic tone", || ring_is_heard(&headset) && !headset.hears(1_234.0, 100));
+    let problem = anna.ask(json!({"do": "snapshot"}))["snapshot"]["sound"]["problem"].clone();
+    assert!(problem.as_str().unwrap().contains("own.wav"), "{problem}");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_second_call_beeps_in_the_ear_and_rings_when_the_first_is_over() {
+    let desk = Desk::start();
+    desk.microphone(false);
+    let mut anna = anna(&desk);
+    let mut boris = Console::registered("1002");
+    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    let before = drive::recordings();
+    let first = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
+    anna.wait("talking", |m| call_in(m, "talking"));
+    let recording = drive::new_recording(&before);
+    calls_anna(&mut boris);
+    rings(&mut anna);
+    headset.until_hears(425.0, 100);
+    // Until it has beeped a second time, so that the first has had time to arrive.
+    headset.until_silent(1_000);
+    headset.until_hears(425.0, 100);
+    until(PATIENCE, "the far side has been recorded as long", || drive::recorded(&recording).len() > 8_000 * 5);
+    assert!(loudest(&drive::recorded(&recording)) < 30, "the far side hears the beep");
+    assert!(loudest(&loud.all()) < 10, "the loudspeaker sounds in a conversation");
+
+    anna.ask(json!({"do": "hang-up", "call": first}));
+    until(PATIENCE, "both ring", || ring_is_heard(&headset) && ring_is_heard(&loud));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_sound_server_that_hangs_hangs_nobody_else() {
+    let desk = Desk::start();
+    let mut anna = anna(&desk);
+    let mut boris = Console::registered("1002");
+    let headset = desk.listen("headset");
+    let call = calls_anna(&mut boris);
+    rings(&mut anna);
+    until(PATIENCE, "it rings", || ring_is_heard(&headset));
+    desk.hangs(true);
+    boris.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+    // Both with the server away: one player that cannot be closed, and one that cannot be opened.
+    let call = calls_anna(&mut boris);
+    rings(&mut anna);
+    let since = Instant::now();
+    anna.ask(json!({"do": "snapshot"}));
+    let took = since.elapsed();
+    eprintln!("an answer while the sound server hangs: {took:?}");
+    assert!(took < Duration::from_millis(300), "the engine waited for the sound server: {took:?}");
+    boris.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+    desk.hangs(false);
+    until(PATIENCE, "all players are closed", || desk.players() == 0);
+    calls_anna(&mut boris);
+    rings(&mut anna);
+    until(PATIENCE, "it rings again", || ring_is_heard(&headset));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_device_that_cannot_be_opened_is_said_and_the_others_ring() {
+    let desk = Desk::start();
+    let mut anna = anna(&desk);
+    let mut boris = Console::registered("1002");
+    // The name stays known, and nothing is behind it.
+    desk.pactl(&["unload-module", "module-null-sink"]);
+    let call = calls_anna(&mut boris);
+    rings(&mut anna);
+    let problem = anna.wait("it says that nothing rings", |m| {
+        let problem = m["event"]["sound"]["problem"].as_str()?;
+        (m["event"]["event"] == "sound" && problem.contains("ring nowhere")).then(|| problem.to_owned())
+    });
+    assert!(problem.contains("choose another device"), "{problem}");
+    // One comes back while it still rings.
+    desk.pactl(&["load-module", "module-null-sink", "sink_name=loud", "rate=48000"]);
+    let loud = desk.listen("loud");
+    until(PATIENCE, "it rings", || ring_is_heard(&loud));
+    anna.wait("all is well", |m| {
+        (m["event"]["event"] == "sound" && m["event"]["sound"]["problem"] == "").then_some(())
+    });
+    boris.ask(json!({"do": "hang-up", "call": call}));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_line_is_heard_in_the_ear_alone() {
+    let desk = Desk::start();
+    desk.microphone(false);
+    let mut anna = anna(&desk);
+    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    // It rings there and nobody answers.
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "605"}))["call"]["id"].clone();
+    headset.until_hears(425.0, 800);
+    headset.until_silent(3_000);
+    headset.until_hears(425.0, 800);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+    headset.until_silent(4_500);
+    assert!(!desk.microphone_is_open());
+    // Busy.
+    anna.ask(json!({"do": "dial", "account": "1001", "target": "606"}));
+    let record = anna.wait("over", drive::ended);
+    assert_eq!(record["end"]["sip_status"], 486, "{record}");
+    headset.until_hears(425.0, 300);
+    headset.until_silent(2_000);
+    until(PATIENCE, "the player is closed", || desk.players() == 0);
+    // Early media: what the PBX plays is heard, and not a tone of ours besides.
+    assert!(loudest(&loud.all()) < 10, "the loudspeaker says what the line says");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn who_is_on_hold_is_not_forgotten() {
+    let desk = Desk::start();
+    desk.microphone(false);
+    let mut anna = desk.console();
+    anna.ask(settings(|s| s["hold_reminder_s"] = json!(2)));
+    registered(&mut anna, "1001");
+    let headset = desk.listen("headset");
+    let before = drive::recordings();
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
+    anna.wait("talking", |m| call_in(m, "talking"));
+    let recording = drive::new_recording(&before);
+    anna.ask(json!({"do": "hold", "call": call}));
+    anna.wait("held", |m| call_in(m, "held"));
+    for _ in 0..2 {
+        headset.until_hears(880.0, 60);
+        headset.until_silent(1_000);
+    }
+    anna.ask(json!({"do": "resume", "call": call}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    headset.until_silent(3_000);
+    assert!(loudest(&drive::recorded(&recording)) < 30, "the far side hears the reminder");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn an_automatic_answer_beeps() {
+    let desk = Desk::start();
+    desk.microphone(false);
+    let mut anna = anna(&desk);
+    let mut boris = Console::registered("1002");
+    let headset = desk.listen("headset");
+    calls_anna(&mut boris);
+    let call = rings(&mut anna);
+    anna.ask(json!({"do": "answer", "call": call, "by_itself": true}));
+    headset.until_hears(990.0, 80);
+    headset.until_silent(2_300);
+}
+
+#[test]
+fn a_broken_file_is_refused_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let broken = directory.path().join("broken.wav");
+    std::fs::write(&broken, b"RIFF\x10\0\0\0WAVEfmt but not for long").unwrap();
+    let mut anna = Console::start(&[]);
+    for path in [&broken, &directory.path().join("gone.wav"), directory.path()] {
+        let error = anna.refused(settings(|s| s["ring_tone"] = json!({"tone": "file", "path": path})));
+        assert_eq!(error["code"], "bad-argument", "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("cannot be a ring tone") && message.contains("choose another"), "{message}");
+    }
+}

@@ -1,0 +1,168 @@
+//! The tests for people, with sinks of PulseAudio and a microphone that is a tone.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod desk_sound;
+mod drive;
+
+use std::time::Duration;
+
+use desk_sound::{Desk, MICROPHONE_HZ, RATE, device, loudest, pitch};
+use drive::{Console, call_in, configure, registration, until};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn start(test: &str) -> Value {
+    json!({"do": "start-test", "test": test})
+}
+
+/// The next state of the test; `None`: it is over.
+fn step(console: &mut Console) -> Option<Value> {
+    console.wait("a step of the test", |m| {
+        (m["event"]["event"] == "sound").then(|| m["event"]["sound"].get("test").cloned())
+    })
+}
+
+/// Levels until one fits.
+fn level(console: &mut Console, what: &str, fits: impl Fn(u64) -> bool) -> u64 {
+    console.wait(what, |m| {
+        let level = m["event"]["microphone"].as_u64()?;
+        (m["event"]["event"] == "level" && fits(level)).then_some(level)
+    })
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_level_follows_the_voice() {
+    let desk = Desk::start();
+    let mut anna = desk.console();
+    assert!(!desk.microphone_is_open());
+    anna.ask(start("level"));
+    let test = step(&mut anna).unwrap();
+    assert_eq!((&test["test"], &test["step"]), (&json!("level"), &json!("listening")));
+    assert!(test["left_ms"].is_null(), "{test}");
+    let loud = level(&mut anna, "a loud voice", |l| l > 60);
+    // Of PulseAudio's scale, which is cubic: 20 % are −42 dB.
+    desk.pactl(&["set-source-volume", "mic", "20%"]);
+    level(&mut anna, "a low voice", |l| l > 0 && l < loud - 40);
+    desk.microphone(false);
+    level(&mut anna, "nothing", |l| l == 0);
+    desk.microphone(true);
+    desk.pactl(&["set-source-volume", "mic", "100%"]);
+    level(&mut anna, "the loud voice again", |l| l.abs_diff(loud) <= 2);
+    anna.ask(json!({"do": "stop-test"}));
+    assert!(step(&mut anna).is_none());
+    until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
+    assert!(anna.ask(json!({"do": "snapshot"}))["snapshot"]["sound"]["test"].is_null());
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn what_was_recorded_is_played() {
+    let desk = Desk::start();
+    let mut anna = desk.console();
+    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    anna.ask(start("record-and-play"));
+    let test = step(&mut anna).unwrap();
+    assert_eq!(test["step"], "recording");
+    assert!((4_000..=5_000).contains(&test["left_ms"].as_u64().unwrap()), "{test}");
+    level(&mut anna, "the level while it records", |l| l > 60);
+    let test = step(&mut anna).unwrap();
+    assert_eq!(test["step"], "playing");
+    assert!(loudest(&headset.all()) < 10, "one's own voice is heard while it is recorded");
+    assert!(!desk.microphone_is_open(), "the microphone is open while it plays");
+    until(PATIENCE, "it is played", || loudest(&headset.last(100)) > 3_000);
+    assert!(step(&mut anna).is_none());
+    headset.until_silent(500);
+    let heard: Vec<i16> = headset.all().into_iter().skip_while(|s| s.unsigned_abs() < 100).collect();
+    let length = heard.iter().rposition(|s| s.unsigned_abs() > 100).unwrap();
+    assert!(length.abs_diff(5 * RATE) < RATE / 4, "{length} samples were played");
+    // The bridge stretches a little where the clocks of two devices differ: the pitch is that of the microphone, the phase is not.
+    let pitch = pitch(&heard[RATE..4 * RATE]);
+    assert!((pitch - MICROPHONE_HZ).abs() < 5.0, "{pitch} Hz");
+    assert!(loudest(&heard) > 3_000, "{}", loudest(&heard));
+    assert!(loudest(&loud.all()) < 10, "another device plays it");
+    until(PATIENCE, "the player is closed", || desk.players() == 0);
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_tone_on_one_device_and_a_ring_on_all() {
+    let desk = Desk::start();
+    let mut anna = desk.console();
+    let (of_headset, of_loud) = (device(&mut anna, "headset"), device(&mut anna, "loud"));
+    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    let error = anna.refused(json!({"do": "start-test", "test": "tone", "device": "nowhere"}));
+    assert_eq!(error["code"], "bad-argument", "{error}");
+
+    anna.ask(json!({"do": "start-test", "test": "tone", "device": of_loud}));
+    let test = step(&mut anna).unwrap();
+    assert_eq!((&test["step"], &test["device"]), (&json!("playing"), &json!(of_loud)));
+    loud.until_hears(440.0, 500);
+    assert!(step(&mut anna).is_none());
+    assert!(loudest(&headset.all()) < 10);
+
+    // What calls are heard with; the later test takes the place of the earlier.
+    anna.ask(json!({"do": "start-test", "test": "tone", "device": of_loud}));
+    anna.ask(start("tone"));
+    headset.until_hears(440.0, 500);
+    loud.until_silent(500);
+
+    let both = json!([{"use": "device", "name": of_headset}, {"use": "device", "name": of_loud}]);
+    anna.ask(json!({"do": "set-sound", "settings": {"ring": both, "ring_volume": 100}}));
+    anna.ask(start("ring"));
+    until(PATIENCE, "both ring", || [&headset, &loud].iter().all(|ears| loudest(&ears.last(100)) > 6_000));
+    // Once.
+    headset.until_silent(2_500);
+    loud.until_silent(2_500);
+    anna.wait("the last test is over", |m| {
+        (m["event"]["event"] == "sound" && m["event"]["sound"]["test"].is_null()).then_some(())
+    });
+    assert!(loudest(&loud.all()) <= 8_232);
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_ends_a_test_and_rings_at_once() {
+    let desk = Desk::start();
+    let mut anna = desk.console();
+    let mut plain = configure("1001");
+    plain["media"]["codecs"] = json!(["pcma"]);
+    anna.ask(plain);
+    anna.wait("registered", |m| registration(m, "registered"));
+    let mut boris = Console::registered("1002");
+    let headset = desk.listen("headset");
+    anna.ask(start("record-and-play"));
+    assert_eq!(step(&mut anna).unwrap()["step"], "recording");
+    boris.ask(json!({"do": "dial", "account": "1002", "target": "1001"}));
+    let call = anna.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
+    until(Duration::from_secs(1), "it rings at once", || loudest(&headset.last(100)) > 3_500);
+    assert!(step(&mut anna).is_none());
+    until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
+
+    for refused in ["ring", "record-and-play", "tone"] {
+        let error = anna.refused(start(refused));
+        assert_eq!(error["code"], "wrong-phase", "{error}");
+    }
+    anna.ask(json!({"do": "answer", "call": call}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    assert_eq!(anna.refused(start("ring"))["code"], "wrong-phase");
+    anna.ask(start("level"));
+    level(&mut anna, "the level in a call", |l| l > 60);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
+    // It goes on, until it is stopped.
+    level(&mut anna, "silence of an instant, perhaps, and then the voice", |l| l > 60);
+    anna.ask(json!({"do": "stop-test"}));
+    until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
+}
+
+#[test]
+fn without_sound_there_is_nothing_to_test() {
+    let mut anna = Console::start(&[]);
+    for test in ["level", "tone", "ring", "record-and-play"] {
+        assert_eq!(anna.refused(start(test))["code"], "engine");
+    }
+    anna.ask(json!({"do": "stop-test"}));
+}
