@@ -5,6 +5,7 @@ mod digits;
 mod hold;
 mod measure;
 mod media;
+mod moved;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -47,6 +48,8 @@ pub(crate) struct CallState {
     digits: VecDeque<char>,
     digit_at: Option<Instant>,
     measure_at: Option<Instant>,
+    /// Our address has changed, and the other side does not know.
+    pub(crate) moved: bool,
     received: u32,
     received_at: Instant,
     probe_until: Option<Instant>,
@@ -99,6 +102,7 @@ impl CallState {
             digits: VecDeque::new(),
             digit_at: None,
             measure_at: None,
+            moved: false,
             received: 0,
             received_at: now,
             probe_until: None,
@@ -117,6 +121,10 @@ impl CallState {
 
     pub(crate) fn native_account(&self) -> NativeAccount {
         self.native
+    }
+
+    pub(crate) fn id(&self) -> CallId {
+        self.id
     }
 
     fn phase(&self) -> CallPhase {
@@ -348,6 +356,7 @@ impl Loop {
             if call.want_hold {
                 self.apply_hold(id);
             }
+            self.tell_where_we_are(id);
         }
         if self.calls.get(&id).is_some_and(|c| c.phase() != before) {
             self.emit_call(id);

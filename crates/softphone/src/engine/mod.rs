@@ -5,6 +5,7 @@
 
 mod accounts;
 mod calls;
+mod network;
 mod phone;
 pub mod probe;
 mod sound;
@@ -17,8 +18,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use softphone_api::{AccountId, CallId, Command, CommandError, CommandErrorCode, Media, Outcome, Reply, Snapshot};
 use tokio::sync::mpsc;
 
-use accounts::AccountState;
+use accounts::{AccountState, Answer};
 use calls::CallState;
+use network::{Network, NetworkEvent};
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
 
@@ -50,6 +52,8 @@ pub struct Options {
 pub(crate) enum Event {
     /// pjlib told something.
     Phone(PhoneEvent),
+    /// The network told something.
+    Network(NetworkEvent),
     /// A client asks.
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
@@ -194,6 +198,7 @@ pub(crate) struct Loop {
     calls: BTreeMap<CallId, CallState>,
     forget: Vec<(Instant, CallId)>,
     media: Media,
+    network: Network,
     sound: Sound,
     attached: bool,
     idle_since: Option<Instant>,
@@ -225,6 +230,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
+        let network = Network::new(events.clone());
         let phone = Phone::start(&settings, events)?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
@@ -238,6 +244,7 @@ impl Loop {
             calls: BTreeMap::new(),
             forget: Vec::new(),
             media: Media::default(),
+            network,
             sound: Sound::new(options.null_audio),
             attached: false,
             idle_since: Some(Instant::now()),
@@ -247,6 +254,7 @@ impl Loop {
             dropped: 0,
         };
         engine.apply_codecs()?;
+        engine.phone.dscp(engine.media.sip_dscp, engine.media.rtp_dscp);
         engine.look_for_devices(true);
         Ok(engine)
     }
@@ -273,6 +281,7 @@ impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Phone(e) => self.phone_event(e),
+            Event::Network(e) => self.network_event(e),
             Event::Request { client, id, command } => {
                 let result = match self.command(*command) {
                     Ok(reply) => Outcome::Ok(reply),
@@ -306,9 +315,12 @@ impl Loop {
 
     fn phone_event(&mut self, event: PhoneEvent) {
         match event {
-            PhoneEvent::Registration { account, code, reason, contact, tls, expires_s } => {
-                self.registration_answer(account, code, reason, contact, tls, expires_s);
+            PhoneEvent::Registration { account, number, code, reason, contact, tls, faults, expires_s } => {
+                let answer = Answer { number, code, reason, contact, tls, faults, expires_s };
+                self.registration_answer(account, answer);
             }
+            PhoneEvent::Asked { number, code } => self.server_answered(number, code),
+            PhoneEvent::Disconnected { from } => self.disconnected(from),
             PhoneEvent::Incoming { account, call, sip_call_id, number, name } => {
                 self.incoming(account, call, sip_call_id, number, name);
             }
@@ -398,9 +410,11 @@ impl Loop {
             _ => None,
         };
         let forget = self.forget.first().map(|(at, _)| *at);
+        let idle_phone = self.calls.is_empty();
         self.accounts
             .values()
-            .filter_map(AccountState::deadline)
+            .filter_map(|account| account.deadline(idle_phone))
+            .chain(Some(self.network.deadline()))
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
@@ -408,6 +422,7 @@ impl Loop {
     }
 
     fn tick(&mut self, now: Instant) {
+        self.tick_network(now);
         self.tick_accounts(now);
         self.tick_calls(now);
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {

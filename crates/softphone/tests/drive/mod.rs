@@ -7,6 +7,7 @@
 )]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -73,6 +74,28 @@ pub fn until(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Somebody in between: listens at `address` and carries bytes to and from a server; returns the port.
+pub fn between(address: &str, host: &str, port: u16) -> u16 {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let listens = listener.local_addr().unwrap().port();
+    let host = host.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect((host.as_str(), port)).unwrap();
+            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
+            carry(server, client);
+        }
+    });
+    listens
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}
+
 /// Messages as they come, and the requests that were sent.
 struct Talk {
     messages: Receiver<Value>,
@@ -85,8 +108,12 @@ impl Talk {
         Self { messages, seen: Vec::new(), next: 0 }
     }
 
-    fn wait<T>(&mut self, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+    fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
+        self.wait_for(PATIENCE, what, found)
+    }
+
+    fn wait_for<T>(&mut self, patience: Duration, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
+        let end = Instant::now() + patience;
         let mut from = 0;
         loop {
             for i in from..self.seen.len() {
@@ -175,6 +202,22 @@ impl Console {
 
     pub fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
         self.talk.wait(what, found)
+    }
+
+    /// Where the usual patience is not that of the test.
+    pub fn wait_for<T>(&mut self, patience: Duration, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
+        self.talk.wait_for(patience, what, found)
+    }
+
+    /// All that came and was not waited for.
+    pub fn seen(&mut self) -> &[Value] {
+        self.talk.seen.extend(self.talk.messages.try_iter());
+        &self.talk.seen
+    }
+
+    pub fn forget(&mut self) {
+        self.seen();
+        self.talk.seen.clear();
     }
 }
 
