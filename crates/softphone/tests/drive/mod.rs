@@ -152,7 +152,18 @@ impl Console {
 
     /// With sound, when `environment` says where.
     pub fn start_with(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
-        let mut child = Command::new(BINARY)
+        Self::start_by(Command::new(BINARY), arguments, environment)
+    }
+
+    /// In another network namespace, that of the process `pid`.
+    pub fn start_in(pid: u32, arguments: &[&str]) -> Self {
+        let mut enter = Command::new("nsenter");
+        enter.args(["-t", &pid.to_string(), "-n", BINARY]);
+        Self::start_by(enter, &[&["--null-audio"], arguments].concat(), &[])
+    }
+
+    fn start_by(mut program: Command, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
+        let mut child = program
             .arg("console")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(arguments)
