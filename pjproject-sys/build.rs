@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 const SHIM: &[&str] = &[
     "shim/life.cpp",
     "shim/accounts.cpp",
+    "shim/servers.cpp",
     "shim/calls.cpp",
     "shim/digits.cpp",
     "shim/invite.cpp",

@@ -54,9 +54,22 @@ namespace linedesk {
 
 void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
     quietly([&] {
-        if (prm.type.find("TLS") == std::string::npos || prm.state != PJSIP_TP_STATE_DISCONNECTED) return;
+        if (prm.state != PJSIP_TP_STATE_DISCONNECTED) return;
+        const auto *tp = static_cast<const pjsip_transport *>(prm.hnd);
+        if (tp && tp->dir == PJSIP_TP_DIR_OUTGOING && (tp->flag & PJSIP_TRANSPORT_RELIABLE)) {
+            char where[PJ_INET6_ADDRSTRLEN + 10];
+            ld_event e{};
+            e.kind = LD_EVENT_CONNECTION;
+            e.text = pj_sockaddr_print(&tp->key.rem_addr, where, sizeof where, 3);
+            phone_.post(e);
+        }
+        if (prm.type.find("TLS") == std::string::npos) return;
         std::string text;
+        int32_t faults = 0;
         if (prm.tlsInfo.verifyStatus != 0) {
+            const auto bits = static_cast<unsigned>(prm.tlsInfo.verifyStatus);
+            if (bits & PJ_SSL_CERT_EIDENTITY_NOT_MATCH) faults |= LD_TLS_NAME;
+            if (bits & ~static_cast<unsigned>(PJ_SSL_CERT_EIDENTITY_NOT_MATCH)) faults |= LD_TLS_UNTRUSTED;
             for (const auto &m : prm.tlsInfo.verifyMsgs) text += (text.empty() ? "" : ", ") + m;
             if (!prm.tlsInfo.remoteCertInfo.isEmpty()) {
                 text += " (certificate is for ";
@@ -70,16 +83,19 @@ void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
             }
         } else if (prm.lastError != PJ_SUCCESS) {
             text = describe(prm.lastError);
+            if (prm.lastError == PJSIP_TLS_ECERTVERIF) faults |= LD_TLS_UNTRUSTED;
         }
         if (text.empty()) return;
         std::lock_guard<std::mutex> lock(phone_.mutex);
         phone_.tls_problem = text;
+        phone_.tls_faults = faults;
     });
 }
 
 void PhoneAccount::onRegState(OnRegStateParam &prm) {
     quietly([&] {
-        std::string contact, tls;
+        std::string contact;
+        std::pair<std::string, int32_t> tls;
         if (prm.code / 100 == 2 && prm.rdata.pjRxData) contact = own_contact(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
         if (prm.code / 100 != 2) tls = phone_.take_tls_problem();
         std::string reason = prm.reason;
@@ -91,28 +107,41 @@ void PhoneAccount::onRegState(OnRegStateParam &prm) {
         e.expires_s = prm.expiration;
         e.text = reason.c_str();
         e.text2 = contact.c_str();
-        e.text3 = tls.c_str();
+        e.text3 = tls.first.c_str();
+        e.state = tls.second;
+        e.call = registration.load();
         phone_.post(e);
     });
 }
 
-TransportId Phone::transport(int32_t kind, const std::string &extra_ca) {
-    std::string key = std::to_string(kind) + ":" + (kind == LD_TLS ? extra_ca : "");
+TransportId Phone::transport(int32_t kind, const std::string &extra_ca, bool ipv6) {
+    std::string key = std::to_string(kind) + (ipv6 ? "6:" : "4:") + (kind == LD_TLS ? extra_ca : "");
+    // A UDP socket stays, and takes a new class of service; listeners give theirs to the connections they make.
+    if (kind != LD_UDP) key += ":" + std::to_string(sip_dscp);
+    pj_qos_params qos{};
+    qos.flags = PJ_QOS_PARAM_HAS_DSCP;
+    qos.dscp_val = sip_dscp;
     auto it = transports.find(key);
-    if (it != transports.end()) return it->second;
+    if (it != transports.end()) {
+        if (kind == LD_UDP) pj_sock_set_qos_params(pjsip_udp_transport_get_socket(pjsua_var.tpdata[it->second].data.tp), &qos);
+        return it->second;
+    }
     TransportConfig t;
     // A fixed port is for UDP and TCP; TLS listeners of several accounts could not share it.
     t.port = kind == LD_TLS ? 0 : config.sip_port;
-    pjsip_transport_type_e type = PJSIP_TRANSPORT_UDP;
+    t.qosParams = qos;
+    int type = PJSIP_TRANSPORT_UDP;
     if (kind == LD_TCP) type = PJSIP_TRANSPORT_TCP;
     if (kind == LD_TLS) {
         type = PJSIP_TRANSPORT_TLS;
         t.tlsConfig.verifyServer = true;
         t.tlsConfig.proto = PJ_SSL_SOCK_PROTO_TLS1_2 | PJ_SSL_SOCK_PROTO_TLS1_3;
+        t.tlsConfig.qosParams = qos;
         if (extra_ca.empty()) t.tlsConfig.CaListFile = ca_file;
         else t.tlsConfig.CaBuf = (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
     }
-    TransportId id = endpoint.transportCreate(type, t);
+    if (ipv6) type |= PJSIP_TRANSPORT_IPV6;
+    TransportId id = endpoint.transportCreate(static_cast<pjsip_transport_type_e>(type), t);
     transports[key] = id;
     return id;
 }
@@ -135,16 +164,35 @@ bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error 
         c.regConfig.delayBeforeRefreshSec = a->expires_s > 20 ? 8 : 3;
         c.regConfig.unregWaitMsec = 1000;
         c.sipConfig.authCreds.push_back(AuthCredInfo("digest", "*", a->auth_user, 0, a->password));
-        if (a->route && *a->route) c.sipConfig.proxies.push_back(a->route);
-        c.sipConfig.transportId = p.transport(a->transport, a->ca_file ? a->ca_file : "");
+        const std::string ca = a->ca_file ? a->ca_file : "";
+        c.sipConfig.transportId = p.transport(a->transport, ca, a->ipv6);
         c.callConfig.timerUse = PJSUA_SIP_TIMER_OPTIONAL;
         c.mediaConfig.transportConfig.port = p.rtp_first;
         c.mediaConfig.transportConfig.portRange = static_cast<unsigned>(p.rtp_last - p.rtp_first);
-        c.mediaConfig.srtpUse = a->srtp == LD_SRTP_OFF ? PJMEDIA_SRTP_DISABLED : PJMEDIA_SRTP_MANDATORY;
+        c.mediaConfig.transportConfig.qosParams.flags = PJ_QOS_PARAM_HAS_DSCP;
+        c.mediaConfig.transportConfig.qosParams.dscp_val = p.rtp_dscp;
+        c.mediaConfig.srtpUse = a->srtp == LD_SRTP_OFF ? PJMEDIA_SRTP_DISABLED
+                                : a->srtp_optional     ? PJMEDIA_SRTP_OPTIONAL
+                                                       : PJMEDIA_SRTP_MANDATORY;
         c.mediaConfig.srtpSecureSignaling = a->srtp == LD_SRTP_SDES ? 1 : 0;
         if (a->srtp == LD_SRTP_SDES) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_SDES};
         if (a->srtp == LD_SRTP_DTLS) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_DTLS_SRTP};
+        // Where a call comes from and goes to is told by the registrar and by ICE; STUN is for the sound.
+        c.natConfig.sipStunUse = PJSUA_STUN_USE_DISABLED;
+        c.natConfig.mediaStunUse = a->stun ? PJSUA_STUN_RETRY_ON_FAILURE : PJSUA_STUN_USE_DISABLED;
+        c.natConfig.iceEnabled = a->ice;
+        if (a->turn && *a->turn) {
+            c.natConfig.turnEnabled = true;
+            c.natConfig.turnServer = a->turn;
+            c.natConfig.turnConnType = a->turn_transport == LD_TLS   ? PJ_TURN_TP_TLS
+                                       : a->turn_transport == LD_TCP ? PJ_TURN_TP_TCP
+                                                                     : PJ_TURN_TP_UDP;
+            c.natConfig.turnUserName = a->turn_user;
+            c.natConfig.turnPassword = a->turn_password;
+        }
         auto account = std::make_unique<PhoneAccount>(p);
+        account->kind = a->transport;
+        account->ca = ca;
         account->create(c);
         *id = account->getId();
         std::lock_guard<std::mutex> lock(p.mutex);
@@ -157,6 +205,8 @@ bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error) 
     return guarded(error, [&] {
         PhoneAccount *a = self(phone).account(id, error);
         if (!a) return false;
+        // Never asked, nothing to take back.
+        if (!on && !pjsua_var.acc[id].regc) return true;
         a->setRegistration(on);
         return true;
     });

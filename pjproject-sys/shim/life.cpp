@@ -9,6 +9,9 @@ namespace {
 // stands before all others: it sees what comes in first and what goes out last, when the address is known.
 std::atomic<Phone *> at_the_door{nullptr};
 constexpr size_t MOST_SERVERS = 256;
+// How long a server that is no longer one may still send what belongs to the last we sent it: longer than any transaction,
+// and than the registration that we leave behind there.
+constexpr long REMEMBERED_S = 180;
 
 // One message of the trace. pjsua's own would also show what strangers send, cut at the length of a log line.
 void trace(Phone &phone, const char *way, const char *name, int port, const char *text, size_t length) {
@@ -74,7 +77,11 @@ pj_status_t remember_server(pjsip_tx_data *tdata) {
     quietly([&] {
         if (!phone) return;
         std::lock_guard<std::mutex> lock(phone->mutex);
-        if (phone->servers.size() < MOST_SERVERS) phone->servers.insert(tdata->tp_info.dst_name);
+        pj_time_val now;
+        pj_gettickcount(&now);
+        auto known = phone->servers.find(tdata->tp_info.dst_name);
+        if (known != phone->servers.end()) known->second = now.sec;
+        else if (phone->servers.size() < MOST_SERVERS) phone->servers[tdata->tp_info.dst_name] = now.sec;
     });
     return PJ_SUCCESS;
 }
@@ -134,6 +141,10 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
             at_the_door = phone.get();
             pj_status_t status = pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &the_door);
             if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
+            phone->resolve_by_table();
+            // Losing an answer within a call is no reason to end it: sound may flow all the same. Whether anybody is there is
+            // found out by the sound and by a probe.
+            pjsip_cfg()->endpt.keep_inv_after_tsx_timeout = PJ_TRUE;
             ep.libStart();
             pjsua_set_no_snd_dev();
             phone->meter_pool = pjsua_pool_create("meter", 512, 512);
@@ -200,6 +211,17 @@ void ld_refuse_calls(ld_phone *phone, int32_t code) { self(phone).refuse = code;
 void ld_rtp_ports(ld_phone *phone, uint16_t first, uint16_t last) {
     self(phone).rtp_first = first;
     self(phone).rtp_last = last;
+}
+
+void ld_servers_are(ld_phone *phone, const char *const *addresses, uint32_t count) {
+    quietly([&] {
+        pj_time_val now;
+        pj_gettickcount(&now);
+        std::lock_guard<std::mutex> lock(self(phone).mutex);
+        auto &servers = self(phone).servers;
+        for (auto it = servers.begin(); it != servers.end();) it = now.sec - it->second > REMEMBERED_S ? servers.erase(it) : std::next(it);
+        for (uint32_t i = 0; i < count; i++) servers[addresses[i]] = now.sec;
+    });
 }
 
 bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error *error) {

@@ -32,10 +32,12 @@ typedef struct ld_error {
 
 enum ld_transport { LD_UDP = 0, LD_TCP = 1, LD_TLS = 2 };
 enum ld_srtp { LD_SRTP_OFF = 0, LD_SRTP_SDES = 1, LD_SRTP_DTLS = 2 };
+/* What is wrong with a server's certificate, as bits. */
+enum ld_tls_fault { LD_TLS_NAME = 1, LD_TLS_UNTRUSTED = 2 };
 
 enum ld_event_kind {
     LD_EVENT_REGISTRATION = 1, /* account, code, expires_s; text: reason, text2: our Contact in the answer, "" when absent,
-                                  text3: what TLS complained about */
+                                  text3: what TLS complained about, state: ld_tls_fault, call: what ld_account_go gave */
     LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name as it stands there,
                                   headers: of the INVITE. 180 is already sent */
     LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase, text2: Reason header (RFC 3326), "" when absent */
@@ -44,6 +46,8 @@ enum ld_event_kind {
     LD_EVENT_REFUSED = 6,      /* account, code: an INVITE was answered with code without asking anybody */
     LD_EVENT_TRANSFER = 7,     /* call, code, state: 1 when nothing comes after it; text: reason. How our REFER fares */
     LD_EVENT_STRANGER = 8,     /* code: requests dropped so far, text: address of the last. At most one in ten seconds */
+    LD_EVENT_ASKED = 9,        /* call: the number given to ld_ask, code: what was answered; 408, 502 or 503 when nothing was */
+    LD_EVENT_CONNECTION = 10,  /* text: "address:port" of a server whose TCP or TLS connection has ended */
     LD_EVENT_SOUND = 20,       /* call: number of the wish that it was opened for, account: index of the device, state: 1
                                   microphone, 0 loudspeaker, code: 0 it is open, else why it is not, or no longer; text: the same */
     LD_EVENT_DIGIT = 30,       /* call, code: the answer to ld_call_dtmf_info */
@@ -89,16 +93,32 @@ typedef struct ld_config {
     void (*on_log)(void *context, int32_t level, const char *text, uint32_t length);
 } ld_config;
 
+/* A server to send to: the text that routes there, and where that is. */
+typedef struct ld_hop {
+    const char *route;        /* sip:server:port;transport=…;lr, the next hop */
+    const char *behind;       /* the same for the server behind the next hop when that is a proxy, "" else */
+    const char *name;         /* host of route as it is written there; for TLS the name that is verified */
+    uint16_t port;            /* port as it is written in route, 0 when it is not */
+    const char *address;      /* IPv4 or IPv6 address of the next hop */
+    uint16_t at_port;         /* port there */
+} ld_hop;
+
 typedef struct ld_account {
     const char *id;           /* "Name" <sip:user@domain> */
     const char *registrar;    /* sip:domain */
-    const char *route;        /* sip:server:port;transport=…;lr */
     const char *auth_user;
     const char *password;
     const char *ca_file;      /* besides the system's; "" for none */
     uint32_t expires_s;
     int32_t transport;        /* ld_transport */
     int32_t srtp;             /* ld_srtp */
+    bool srtp_optional;
+    bool ipv6;                /* what to listen on at first; ld_account_go changes it */
+    bool ice, stun;           /* stun: ask the servers of ld_stun_servers */
+    const char *turn;         /* host:port, "" for none */
+    int32_t turn_transport;   /* ld_transport */
+    const char *turn_user;
+    const char *turn_password;
 } ld_account;
 
 typedef struct ld_device {
@@ -149,10 +169,29 @@ void ld_rtp_ports(ld_phone *phone, uint16_t first, uint16_t last);
 /* Codec ids ("opus/48000") in order of preference; all others are off. */
 bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error *error);
 
-/* An account is made without registering. */
+/* Class of service of SIP and RTP, 0-63; for accounts that are made from now on. */
+void ld_dscp(ld_phone *phone, uint8_t sip, uint8_t rtp);
+/* host:port of STUN servers, for all accounts that ask one. */
+bool ld_stun_servers(ld_phone *phone, const char *const *servers, uint32_t count, ld_error *error);
+
+/* An account is made without registering, and without a server: see ld_account_go. */
 bool ld_account_add(ld_phone *phone, const ld_account *account, int32_t *id, ld_error *error);
 bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error);
 bool ld_account_remove(ld_phone *phone, int32_t id, ld_error *error);
+/* The account's requests outside of calls go there from now on, also its next REGISTER, which is a new registration: one that
+ * is still under way is no longer told about. number: stands in the events of the new registration, so that one of the old that
+ * is already on its way is known as such. */
+bool ld_account_go(ld_phone *phone, int32_t id, const ld_hop *hop, uint64_t *number, ld_error *error);
+/* OPTIONS to a server, over the account's transport, whether or not the account goes there. Answered by LD_EVENT_ASKED with
+ * `number`. */
+bool ld_ask(ld_phone *phone, int32_t account, const ld_hop *hop, uint64_t number, ld_error *error);
+/* Only these addresses may speak to us, and those that we have sent something to within the last three minutes. */
+void ld_servers_are(ld_phone *phone, const char *const *addresses, uint32_t count);
+/* Our address has changed: TCP and TLS connections are ended, and what was learnt of our old address is forgotten. Accounts
+ * must be registered again (ld_account_go), and each call that was answered told (ld_call_moved). */
+void ld_moved(ld_phone *phone);
+/* Tells the other side where we are now: re-INVITE with a new Contact, a new Via and new media addresses. */
+bool ld_call_moved(ld_phone *phone, uint64_t call, ld_error *error);
 
 /* headers: pairs name, value; count is the number of pairs. */
 bool ld_call_make(ld_phone *phone, int32_t account, const char *uri, const char *const *headers, uint32_t count,

@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -105,11 +104,19 @@ private:
 class PhoneAccount final : public Account {
 public:
     explicit PhoneAccount(Phone &phone) : phone_(phone) {}
+    ~PhoneAccount() override;
     void onRegState(OnRegStateParam &prm) override;
     void onIncomingCall(OnIncomingCallParam &prm) override;
+    // The route to a server, parsed; each text once, so that a day of going to and fro takes no memory.
+    pjsip_route_hdr *route(const std::string &text);
+    int32_t kind = LD_UDP;
+    std::string ca;
+    std::atomic<uint64_t> registration{0};
 
 private:
     Phone &phone_;
+    pj_pool_t *pool_ = nullptr;
+    std::map<std::string, pjsip_route_hdr *> routes_;
 };
 
 class PhoneLog final : public LogWriter {
@@ -148,14 +155,19 @@ public:
     std::map<int32_t, std::unique_ptr<PhoneAccount>> accounts;
     std::map<std::string, TransportId> transports;
     std::string tls_problem;
+    int32_t tls_faults = 0;
+    uint8_t sip_dscp = 0, rtp_dscp = 0;
+    // Where the names are that routes carry; our own walk over servers has looked them up. Guarded by the mutex.
+    std::map<std::pair<std::string, int>, pj_sockaddr> places;
     // What the devices that ld_name_devices told can do; used by the owning thread alone.
     std::map<std::string, std::pair<bool, bool>> named;
     // Their names in pjmedia's order, and those of devices that have gone.
     std::vector<std::string> known;
     // How many have a device open, or are about to.
     std::atomic<int> sounding{0};
-    // Whom we have sent a request to: the servers of the profile, and where those sent us on to. Guarded by the mutex.
-    std::set<std::string> servers;
+    // Whom we have sent a request to, and when (seconds of pj_gettickcount): the servers of the profile, and where those sent
+    // us on to. Guarded by the mutex.
+    std::map<std::string, long> servers;
     std::atomic<int32_t> strangers{0};
     std::atomic<int64_t> stranger_told{0};
     // Where the microphone goes whatever the calls hear of it: the bridge measures only what somebody listens to, and who
@@ -192,13 +204,16 @@ public:
         fail(error, PJ_ENOTFOUND, "no such account");
         return nullptr;
     }
-    std::string take_tls_problem() {
+    std::pair<std::string, int32_t> take_tls_problem() {
         std::lock_guard<std::mutex> lock(mutex);
-        std::string t;
-        t.swap(tls_problem);
+        std::pair<std::string, int32_t> t{std::string(), tls_faults};
+        t.first.swap(tls_problem);
+        tls_faults = 0;
         return t;
     }
-    TransportId transport(int32_t kind, const std::string &extra_ca);
+    TransportId transport(int32_t kind, const std::string &extra_ca, bool ipv6);
+    // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
+    void resolve_by_table();
 };
 
 // Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.

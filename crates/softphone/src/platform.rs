@@ -151,3 +151,76 @@ fn detach(command: &mut std::process::Command) {
     use std::os::windows::process::CommandExt as _;
     command.creation_flags(0x0000_0008 | 0x0000_0200 | 0x0100_0000);
 }
+
+/// How far the clock that counts sleep is ahead of the one that does not; `None` where there is no such pair.
+#[must_use]
+pub fn slept_in_all() -> Option<std::time::Duration> {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::time::{ClockId, clock_gettime};
+        let now = |clock| clock_gettime(clock).ok().map(std::time::Duration::from);
+        Some(now(ClockId::CLOCK_BOOTTIME)?.saturating_sub(now(ClockId::CLOCK_MONOTONIC)?))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Tells when an address, a route or an interface comes or goes.
+#[derive(Debug)]
+pub struct NetworkChanges {
+    #[cfg(target_os = "linux")]
+    socket: std::os::fd::OwnedFd,
+}
+
+/// Linux alone has it; `None` where it cannot be had.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn network_changes() -> Option<NetworkChanges> {
+    use nix::libc::{RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK};
+    use nix::sys::socket::{AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket};
+    use std::os::fd::AsRawFd as _;
+    let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+    let made = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+        .and_then(|s| {
+            bind(s.as_raw_fd(), &NetlinkAddr::new(0, groups.cast_unsigned()))?;
+            Ok(s)
+        });
+    match made {
+        Ok(socket) => Some(NetworkChanges { socket }),
+        Err(e) => {
+            tracing::debug!("the kernel does not tell of the network's changes: {e}");
+            None
+        }
+    }
+}
+
+/// Untried: elsewhere addresses are looked at every two seconds.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn network_changes() -> Option<NetworkChanges> {
+    None
+}
+
+impl NetworkChanges {
+    /// Waits for a change; false when none will be told any more.
+    #[must_use]
+    pub fn wait(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd as _;
+            let mut buffer = [0; 8192];
+            loop {
+                match nix::sys::socket::recv(self.socket.as_raw_fd(), &mut buffer, nix::sys::socket::MsgFlags::empty())
+                {
+                    Ok(length) => return length > 0,
+                    // More than the socket holds: something has changed, whatever it was.
+                    Err(nix::errno::Errno::ENOBUFS) => return true,
+                    Err(nix::errno::Errno::EINTR) => {}
+                    Err(_) => return false,
+                }
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+}

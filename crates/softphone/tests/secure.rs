@@ -5,8 +5,6 @@
 
 mod drive;
 
-use std::net::{TcpListener, TcpStream};
-
 use drive::{Console, account, call_in, ended, over_tls, registration};
 use serde_json::{Value, json};
 
@@ -35,7 +33,8 @@ fn registers_over_tls_and_knows_the_server() {
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn another_name_is_not_the_server() {
     // Somebody in between: passes everything on to the PBX, under an address that its certificate does not have.
-    let between = between("127.0.0.9");
+    let (host, tls) = drive::lab_at("LINEDESK_LAB_TLS");
+    let between = drive::between("127.0.0.9", &host, tls);
     let mut phone = Console::start(&[]);
     let mut wrong = over_tls("1001");
     (wrong["server"], wrong["port"]) = (json!("127.0.0.9"), json!(between));
@@ -98,26 +97,4 @@ fn echo(phone: &mut Console, account: &str, encrypted: bool) {
 fn never_registered(message: &Value, state: &str) -> Option<Value> {
     assert!(registration(message, "registered").is_none(), "registered with a server that is not verified: {message}");
     registration(message, state)
-}
-
-/// Listens at `address` and carries bytes to and from the PBX; returns the port.
-fn between(address: &str) -> u16 {
-    let listener = TcpListener::bind((address, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (host, tls) = drive::lab_at("LINEDESK_LAB_TLS");
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let server = TcpStream::connect((host.as_str(), tls)).unwrap();
-            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
-            carry(server, client);
-        }
-    });
-    port
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream) {
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut from, &mut to);
-        let _ = to.shutdown(std::net::Shutdown::Both);
-    });
 }

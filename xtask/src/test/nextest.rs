@@ -26,6 +26,9 @@ pub struct Selection {
 const NEEDS_ASTERISK_16: &str = "test(asterisk_16)";
 /// These run programs that are built with AddressSanitizer.
 const NEEDS_SANITIZER: &str = "binary_id(pjproject-sys::lifetimes)";
+/// Tests of these name parts need two namespaces joined with each other, and IPv6.
+const NEEDS_VETH: &str = "test(_veth)";
+const NEEDS_IPV6: &str = "test(_ipv6)";
 /// Tests of this name part take longer than the time budget.
 const DEEP: &str = "test(deep_)";
 
@@ -60,6 +63,11 @@ pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
     }
     if let Err(why) = &context.capabilities.sanitizer {
         leave_out(NEEDS_SANITIZER, why.clone());
+    }
+    for (what, probed) in [(NEEDS_VETH, &context.capabilities.veth), (NEEDS_IPV6, &context.capabilities.ipv6)] {
+        if let Err(why) = probed {
+            leave_out(what, why.clone());
+        }
     }
     if let (true, Err(why)) = (lab, &context.capabilities.namespace) {
         leave_out("all()", why.clone());

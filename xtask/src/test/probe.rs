@@ -9,6 +9,10 @@ pub struct Capabilities {
     pub namespace: Result<&'static [&'static str], String>,
     /// Whether C programs can be built with AddressSanitizer, or why not.
     pub sanitizer: Result<(), String>,
+    /// Whether a namespace can be joined with another by a pair of virtual interfaces, or why not.
+    pub veth: Result<(), String>,
+    /// Whether a namespace has IPv6, or why not.
+    pub ipv6: Result<(), String>,
 }
 
 /// As root.
@@ -31,12 +35,29 @@ impl Capabilities {
             Err("this machine gives no network namespace (`unshare -Urn` fails): be root, or allow user namespaces"
                 .to_owned())
         };
-        Self { namespace, sanitizer: sanitizer() }
+        let inside = |script: &str, why: &str| {
+            let flags = namespace.as_ref().copied().map_err(Clone::clone)?;
+            let mut probe = command("unshare", flags.iter().copied());
+            probe.args(["sh", "-c", script]);
+            answer(&mut probe).map(|_| ()).ok_or_else(|| why.to_owned())
+        };
+        let veth = inside(
+            "ip link add a type veth peer name b && unshare -n true && nsenter -t $$ -n true",
+            "there are no veth interfaces between namespaces here (`ip link add type veth`, nsenter)",
+        );
+        let ipv6 = inside(
+            "ip link set lo up && ip addr add fd77::1/128 dev lo",
+            "there is no IPv6 here (`ip addr add fd77::1/128 dev lo` fails)",
+        );
+        Self { sanitizer: sanitizer(), veth, ipv6, namespace }
     }
 
     pub fn report(&self) {
         if let Err(why) = &self.namespace {
             eprintln!("  ! lab suites will be SKIPPED: {why}");
+        }
+        for why in [&self.veth, &self.ipv6].into_iter().filter_map(|probed| probed.as_ref().err()) {
+            eprintln!("  ! tests of the network will be SKIPPED: {why}");
         }
         if let Err(why) = &self.sanitizer {
             eprintln!("  ! the lifetime tests of pjproject will be SKIPPED: {why}");

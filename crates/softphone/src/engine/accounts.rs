@@ -1,6 +1,8 @@
 //! Accounts and their registrations.
 
 mod backoff;
+mod moved;
+mod servers;
 mod settings;
 
 use std::sync::mpsc::Receiver;
@@ -10,14 +12,13 @@ use softphone_api::{
     Account, AccountId, Codec, CommandErrorCode, Media, Registration, RegistrationProblem, RegistrationState, Reply,
 };
 
-use backoff::{pause, problem_of, random};
+use backoff::{elsewhere, pause, problem_of, random};
+use servers::Servers;
 use settings::{check, settings};
 
-use super::phone::{NativeAccount, PhoneError, PhoneEvent};
+use super::phone::{NativeAccount, PhoneError, PhoneEvent, TlsFaults};
 use super::{Done, Event, Loop, ms, refuse, utc_ms};
 
-/// A registrar that is silent for this long is said to be so; pjlib itself goes on asking for 32 s (RFC 3261, timer F).
-const SILENT_AFTER: Duration = Duration::from_secs(5);
 /// How long the end waits for the answers to our last REGISTERs.
 const GOODBYE: Duration = Duration::from_millis(1_500);
 /// pjlib's words for "a REGISTER is still under way".
@@ -40,6 +41,21 @@ pub(crate) struct AccountState {
     failures: u32,
     retry_at: Option<Instant>,
     silent_at: Option<Instant>,
+    servers: Servers,
+}
+
+/// What came back to a REGISTER.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Of which registration; see [`Servers::registration`].
+    pub(super) number: u64,
+    pub(super) code: u16,
+    pub(super) reason: String,
+    /// Our own, as the registrar confirmed it.
+    pub(super) contact: Option<String>,
+    pub(super) tls: String,
+    pub(super) faults: TlsFaults,
+    pub(super) expires_s: u32,
 }
 
 impl AccountState {
@@ -49,8 +65,8 @@ impl AccountState {
             account: self.wanted.id.clone(),
             state: self.state,
             contact: self.contact.clone(),
-            server: None,
-            transport: None,
+            server: self.servers.confirmed.clone(),
+            transport: self.servers.confirmed.is_some().then_some(self.wanted.transport),
             since_ms: self.since_ms,
             expires_s: self
                 .expires_at
@@ -62,8 +78,9 @@ impl AccountState {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.retry_at.into_iter().chain(self.silent_at).min()
+    /// When something of it is due; `idle`: there is no call.
+    pub(crate) fn deadline(&self, idle: bool) -> Option<Instant> {
+        self.retry_at.into_iter().chain(self.silent_at).chain(self.servers.deadline(self.is_registered(), idle)).min()
     }
 
     pub(crate) fn is_registered(&self) -> bool {
@@ -99,6 +116,7 @@ impl AccountState {
         if state != RegistrationState::Registered {
             self.contact = None;
             self.expires_at = None;
+            self.servers.let_go();
         }
         self.state = state;
         self.sip_status = status;
@@ -137,11 +155,13 @@ impl Loop {
     /// Equal accounts are left alone; a changed one is made anew, because a new secret, server or transport needs that.
     pub(super) fn configure(&mut self, accounts: Vec<Account>, media: Media) -> Done {
         check(&accounts, &media).map_err(|m| refuse(CommandErrorCode::BadArgument, m))?;
-        let ports_changed = self.media.rtp_ports != media.rtp_ports;
+        let of_accounts = |m: &Media| (m.rtp_ports, m.sip_dscp, m.rtp_dscp);
+        let ports_changed = of_accounts(&self.media) != of_accounts(&media);
         if self.media != media {
             self.media = media;
             self.apply_codecs()?;
             self.phone.rtp_ports(self.media.rtp_ports);
+            self.phone.dscp(self.media.sip_dscp, self.media.rtp_dscp);
             self.settle_sound();
         }
         let gone: Vec<AccountId> = self
@@ -156,6 +176,7 @@ impl Loop {
                 self.emit(softphone_api::Event::AccountRemoved { account: id.clone() });
             }
         }
+        self.stun_servers(&accounts);
         let mut problem = None;
         for id in std::mem::take(&mut self.unmade).into_keys() {
             if !accounts.iter().any(|a| a.id == id) {
@@ -183,6 +204,7 @@ impl Loop {
                         failures: 0,
                         retry_at: None,
                         silent_at: None,
+                        servers: Servers::default(),
                     };
                     self.accounts.insert(id.clone(), state);
                     self.try_register(&id);
@@ -308,48 +330,60 @@ impl Loop {
         self.emit_registration(id);
     }
 
+    /// Where we are in the walk over the servers, or from its beginning.
     fn try_register(&mut self, id: &AccountId) {
         let Some(state) = self.accounts.get_mut(id) else { return };
         state.retry_at = None;
-        let before = state.state;
-        match self.phone.account_register(state.native, true) {
-            Ok(()) => {
-                state.silent_at = Some(Instant::now() + SILENT_AFTER);
-                // A registration that stands is refreshed without a flicker; one that failed shows its reason until the answer.
-                if matches!(state.state, RegistrationState::Off) {
-                    state.set(RegistrationState::Trying, 0, String::new());
-                }
-            }
-            // A REGISTER is still under way: look again.
-            Err(e) if matches!(e.status, PJ_EBUSY | PJSIP_EBUSY) => {
-                tracing::debug!("registering again: {e}");
-                if state.state == RegistrationState::Off {
-                    state.set(RegistrationState::Trying, 0, String::new());
-                }
-                state.retry_at = Some(Instant::now() + Duration::from_secs(1));
-            }
-            Err(e) => {
-                state.failures += 1;
-                state.retry_at = Some(Instant::now() + pause(state.failures, 0, random()));
-                state.fail((&e).into(), 0, e.message);
-            }
-        }
-        if state.state != before {
+        // A registration that stands is refreshed without a flicker; one that failed shows its reason until the answer.
+        if state.state == RegistrationState::Off {
+            state.set(RegistrationState::Trying, 0, String::new());
             self.emit_registration(id);
+        }
+        match self.accounts.get(id).map(|state| state.servers.here().is_some()) {
+            Some(true) => self.send_register(id),
+            Some(false) => self.begin_walk(id),
+            None => {}
         }
     }
 
-    pub(super) fn registration_answer(
-        &mut self,
-        native: NativeAccount,
-        code: u16,
-        reason: String,
-        contact: Option<String>,
-        tls: String,
-        expires_s: u32,
-    ) {
+    fn send_register(&mut self, id: &AccountId) {
+        let Some(state) = self.accounts.get_mut(id) else { return };
+        match self.phone.account_register(state.native, true) {
+            Ok(()) => state.silent_at = Some(Instant::now() + state.servers.patience()),
+            // A REGISTER is still under way: look again.
+            Err(e) if matches!(e.status, PJ_EBUSY | PJSIP_EBUSY) => {
+                tracing::debug!("registering again: {e}");
+                state.retry_at = Some(Instant::now() + Duration::from_secs(1));
+            }
+            // What the system refused pjlib tells by an event, too.
+            Err(e) if e.os_error != 0 => state.silent_at = Some(Instant::now() + state.servers.patience()),
+            Err(e) => {
+                let problem = (&e).into();
+                self.rest(id, problem, 0, e.message);
+            }
+        }
+    }
+
+    /// It failed, and is tried again after a pause.
+    fn rest(&mut self, id: &AccountId, problem: RegistrationProblem, code: u16, reason: String) {
+        let Some(state) = self.accounts.get_mut(id) else { return };
+        state.failures += 1;
+        let wait = pause(state.failures, code, random());
+        state.retry_at = Some(Instant::now() + wait);
+        state.silent_at = None;
+        tracing::warn!(account = %id.0, code, retry_in_ms = ms(wait), ?problem, "registration failed: {reason}");
+        state.fail(problem, code, reason);
+        self.emit_registration(id);
+    }
+
+    pub(super) fn registration_answer(&mut self, native: NativeAccount, answer: Answer) {
+        let Answer { number, code, reason, contact, tls, faults, expires_s } = answer;
         let Some(id) = self.account_of(native).cloned() else { return };
         let Some(state) = self.accounts.get_mut(&id) else { return };
+        if state.servers.registration != number {
+            // Of a server that we have left.
+            return;
+        }
         let wanted = state.on && (self.attached || self.idle_since.is_none());
         state.silent_at = None;
         if !wanted {
@@ -372,49 +406,46 @@ impl Loop {
                 state.set(RegistrationState::Registered, code, reason);
                 state.contact = Some(contact);
                 state.expires_at = Some(Instant::now() + Duration::from_secs(expires_s.into()));
-                tracing::info!(account = %id.0, "registered");
+                self.server_confirmed(&id);
+                self.emit_registration(&id);
+                self.tell_calls_where_we_are(&id);
             }
             _ => {
-                let problem = problem_of(code, &tls);
+                let problem = problem_of(code, faults);
                 let reason = if !tls.is_empty() {
-                    format!("TLS to {}:{} failed: {tls}", state.wanted.server, state.wanted.port)
+                    format!("TLS to {} failed: {tls}", state.servers.label())
                 } else if code / 100 == 2 {
                     "the registrar's answer does not name our contact".to_owned()
                 } else {
                     reason
                 };
-                state.failures += 1;
-                let wait = pause(state.failures, code, random());
-                state.retry_at = Some(Instant::now() + wait);
-                tracing::warn!(account = %id.0, code, retry_in_ms = ms(wait), ?problem, "registration failed: {reason}");
-                state.fail(problem, code, reason);
+                if elsewhere(problem) {
+                    self.move_on(&id, problem, code, reason);
+                } else {
+                    self.rest(&id, problem, code, reason);
+                }
             }
         }
-        self.emit_registration(&id);
     }
 
     pub(super) fn tick_accounts(&mut self, now: Instant) {
-        let due: Vec<(AccountId, bool)> = self
+        let idle = self.calls.is_empty();
+        let due: Vec<AccountId> = self
             .accounts
             .iter()
-            .filter(|(_, s)| s.deadline().is_some_and(|at| at <= now))
-            .map(|(id, s)| (id.clone(), s.retry_at.is_some_and(|at| at <= now)))
+            .filter(|(_, s)| s.deadline(idle).is_some_and(|at| at <= now))
+            .map(|(id, _)| id.clone())
             .collect();
-        for (id, retry) in due {
-            if retry {
-                self.try_register(&id);
-                continue;
-            }
+        for id in due {
             let Some(state) = self.accounts.get_mut(&id) else { continue };
-            state.silent_at = None;
-            let reason = format!(
-                "no answer from {}:{} for {} s; still trying",
-                state.wanted.server,
-                state.wanted.port,
-                SILENT_AFTER.as_secs()
-            );
-            state.fail(RegistrationProblem::Timeout, 408, reason);
-            self.emit_registration(&id);
+            if state.retry_at.is_some_and(|at| at <= now) {
+                self.try_register(&id);
+            } else if state.silent_at.is_some_and(|at| at <= now) {
+                state.silent_at = None;
+                self.silent(&id);
+            } else {
+                self.server_due(&id, now);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod hold;
 mod incoming;
 mod measure;
 mod media;
+mod moved;
 mod progress;
 mod transfer;
 
@@ -68,6 +69,8 @@ pub(crate) struct CallState {
     hold_tries: u32,
     digits: Digits,
     measure_at: Option<Instant>,
+    /// Our address has changed, and the other side does not know.
+    pub(crate) moved: bool,
     received: u32,
     received_at: Instant,
     probe_until: Option<Instant>,
@@ -126,6 +129,7 @@ impl CallState {
             hold_tries: 0,
             digits: Digits::default(),
             measure_at: None,
+            moved: false,
             received: 0,
             received_at: now,
             probe_until: None,
@@ -144,6 +148,10 @@ impl CallState {
 
     pub(crate) fn native_account(&self) -> NativeAccount {
         self.native
+    }
+
+    pub(crate) fn id(&self) -> CallId {
+        self.id
     }
 
     fn phase(&self) -> CallPhase {
@@ -369,6 +377,7 @@ impl Loop {
             if call.want_hold {
                 self.apply_hold(id);
             }
+            self.tell_where_we_are(id);
         }
         if self.calls.get(&id).is_some_and(|c| c.phase() != before || c.progress != progress) {
             self.emit_call(id);

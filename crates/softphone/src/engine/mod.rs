@@ -6,6 +6,7 @@
 mod accounts;
 mod calls;
 mod headset;
+mod network;
 mod phone;
 pub mod probe;
 mod sound;
@@ -19,9 +20,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use softphone_api::{AccountId, CallId, Command, CommandError, CommandErrorCode, Media, Outcome, Reply, Snapshot};
 use tokio::sync::mpsc;
 
-use accounts::AccountState;
+use accounts::{AccountState, Answer};
 use calls::{CallState, Undecided};
 use headset::HeadsetLink;
+use network::{Network, NetworkEvent};
 use phone::{NativeAccount, Phone, PhoneError, PhoneEvent, PhoneSettings};
 use sound::Sound;
 use tones::Tones;
@@ -56,6 +58,8 @@ pub(crate) enum Event {
     Phone(PhoneEvent),
     /// The headset's thread told something.
     Headset(crate::headset::worker::Told),
+    /// The network told something.
+    Network(NetworkEvent),
     /// A client asks.
     Request { client: u64, id: u64, command: Box<Command> },
     /// A client is there and wants the whole state.
@@ -207,6 +211,7 @@ pub(crate) struct Loop {
     undecided: Vec<Undecided>,
     forget: Vec<(Instant, CallId)>,
     media: Media,
+    network: Network,
     sound: Sound,
     headset: HeadsetLink,
     tones: Tones,
@@ -241,6 +246,7 @@ impl Loop {
             sip_trace: options.sip_trace,
             max_calls: MAX_CALLS,
         };
+        let network = Network::new(events.clone());
         let phone = Phone::start(&settings, events.clone())?;
         // Until somebody is there to hear it ring.
         phone.refuse_calls(480);
@@ -255,6 +261,7 @@ impl Loop {
             undecided: Vec::new(),
             forget: Vec::new(),
             media: Media::default(),
+            network,
             sound: Sound::new(options.null_audio),
             headset: HeadsetLink::default(),
             tones: Tones::default(),
@@ -267,6 +274,7 @@ impl Loop {
             dropped: 0,
         };
         engine.apply_codecs()?;
+        engine.phone.dscp(engine.media.sip_dscp, engine.media.rtp_dscp);
         engine.watch_devices(engine.events.clone());
         engine.headset = HeadsetLink::start(options, engine.events.clone());
         engine.tell_headset();
@@ -295,6 +303,7 @@ impl Loop {
         match event {
             Event::Phone(e) => self.phone_event(e),
             Event::Headset(told) => self.headset_event(told),
+            Event::Network(e) => self.network_event(e),
             Event::Request { client, id, command } => {
                 let result = match self.command(*command) {
                     Ok(reply) => Outcome::Ok(reply),
@@ -330,10 +339,13 @@ impl Loop {
 
     fn phone_event(&mut self, event: PhoneEvent) {
         match event {
-            PhoneEvent::Registration { account, code, reason, contact, tls, expires_s } => {
-                self.registration_answer(account, code, reason, contact, tls, expires_s);
+            PhoneEvent::Registration { account, number, code, reason, contact, tls, faults, expires_s } => {
+                let answer = Answer { number, code, reason, contact, tls, faults, expires_s };
+                self.registration_answer(account, answer);
             }
             PhoneEvent::Incoming { account, call, invitation } => self.incoming(account, call, invitation),
+            PhoneEvent::Asked { number, code } => self.server_answered(number, code),
+            PhoneEvent::Disconnected { from } => self.disconnected(from),
             PhoneEvent::State { call, invite, code, reason, why } => self.call_state(call, invite, code, reason, &why),
             PhoneEvent::Media { call, stream } => self.call_media(call, stream),
             PhoneEvent::Probe { call, code } => self.call_probe(call, code),
@@ -429,9 +441,11 @@ impl Loop {
             _ => None,
         };
         let forget = self.forget.first().map(|(at, _)| *at);
+        let idle_phone = self.calls.is_empty();
         self.accounts
             .values()
-            .filter_map(AccountState::deadline)
+            .filter_map(|account| account.deadline(idle_phone))
+            .chain(Some(self.network.deadline()))
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)
@@ -442,6 +456,7 @@ impl Loop {
     }
 
     fn tick(&mut self, now: Instant) {
+        self.tick_network(now);
         self.tick_accounts(now);
         self.tick_calls(now);
         self.tick_tones(now);

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -98,6 +99,28 @@ pub fn recorded(recording: &Path) -> Vec<i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
+/// Somebody in between: listens at `address` and carries bytes to and from a server; returns the port.
+pub fn between(address: &str, host: &str, port: u16) -> u16 {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let listens = listener.local_addr().unwrap().port();
+    let host = host.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect((host.as_str(), port)).unwrap();
+            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
+            carry(server, client);
+        }
+    });
+    listens
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}
+
 /// Messages as they come, and the requests that were sent.
 struct Talk {
     messages: Receiver<Value>,
@@ -110,8 +133,12 @@ impl Talk {
         Self { messages, seen: Vec::new(), next: 0 }
     }
 
-    fn wait<T>(&mut self, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+    fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
+        self.wait_for(PATIENCE, what, found)
+    }
+
+    fn wait_for<T>(&mut self, patience: Duration, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
+        let end = Instant::now() + patience;
         let mut from = 0;
         loop {
             for i in from..self.seen.len() {
@@ -150,7 +177,18 @@ impl Console {
 
     /// With sound, when `environment` says where.
     pub fn start_with(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
-        let mut child = Command::new(BINARY)
+        Self::start_by(Command::new(BINARY), arguments, environment)
+    }
+
+    /// In another network namespace, that of the process `pid`.
+    pub fn start_in(pid: u32, arguments: &[&str]) -> Self {
+        let mut enter = Command::new("nsenter");
+        enter.args(["-t", &pid.to_string(), "-n", BINARY]);
+        Self::start_by(enter, &[&["--null-audio"], arguments].concat(), &[])
+    }
+
+    fn start_by(mut program: Command, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
+        let mut child = program
             .arg("console")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(arguments)
@@ -205,6 +243,22 @@ impl Console {
     /// Whether such a message has come up to now, besides those that were waited for.
     pub fn has_come(&self, found: impl Fn(&Value) -> bool) -> bool {
         self.talk.seen.iter().any(found)
+    }
+
+    /// Where the usual patience is not that of the test.
+    pub fn wait_for<T>(&mut self, patience: Duration, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
+        self.talk.wait_for(patience, what, found)
+    }
+
+    /// All that came and was not waited for.
+    pub fn seen(&mut self) -> &[Value] {
+        self.talk.seen.extend(self.talk.messages.try_iter());
+        &self.talk.seen
+    }
+
+    pub fn forget(&mut self) {
+        self.seen();
+        self.talk.seen.clear();
     }
 }
 

@@ -1,5 +1,6 @@
 //! A complete configuration of a lab PBX, from the templates in tests/lab/asterisk/.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,7 +10,8 @@ use crate::lab::certificate;
 use crate::lab::sound::{self, Speech};
 
 /// Plain phones; 1011 takes SDES only, 1012 DTLS only. 1021 sends its digits as tones, 1022 by INFO; 1023 hears of a hold by a
-/// re-INVITE, and its calls are kept alive by session timers.
+/// re-INVITE, and its calls are kept alive by session timers. With a
+/// network there are 1041 (IPv4) and 1061 (IPv6), which are called there over UDP.
 pub const OPERATORS: [(&str, &str); 11] = [
     ("1001", ""),
     ("1002", ""),
@@ -60,6 +62,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let fields = [
         ("@CODECS@", codecs.to_owned()),
+        ("@NETWORK@", network(settings)),
         ("@ROOT@", text(root)),
         ("@BASE@", text(base)),
         ("@MODULES@", text(&modules)),
@@ -71,7 +74,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         ("@RTP_LAST@", settings.rtp.1.to_string()),
         ("@CUSTOMER_ADDRESS@", settings.customer_address.to_string()),
         ("@CUSTOMER_PORT@", settings.customer_port.to_string()),
-        ("@OPERATORS@", operators()),
+        ("@OPERATORS@", operators(settings)),
     ];
     for (name, template) in [
         ("asterisk.conf", include_str!("../../../lab/asterisk/asterisk.conf")),
@@ -110,19 +113,42 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
     // Music on hold is a signal like speech, but never like a speech of a test.
     let music = Speech::new(0, std::time::Duration::from_secs(20));
     sound::write_wav(&base.join("moh/music.wav"), music.samples())?;
-    certificate::write(&base.join("etc"), "tls", &["localhost", &settings.address.to_string()])
+    let mut names = vec!["localhost".to_owned(), settings.address.to_string()];
+    names.extend(settings.network.iter().map(ToString::to_string));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    certificate::write(&base.join("etc"), "tls", &names)
 }
 
-fn operators() -> String {
-    OPERATORS
+/// Transports for phones of other hosts.
+fn network(settings: &PbxSettings) -> String {
+    settings
+        .network
         .iter()
-        .map(|(number, extra)| {
-            include_str!("../../../lab/asterisk/operator.conf")
-                .replace("@NUMBER@", number)
-                .replace("@PASSWORD@", &sip_password(number))
-                .replace("@EXTRA@", extra)
+        .map(|address| {
+            let (family, address) = match address {
+                IpAddr::V4(address) => ("v4", address.to_string()),
+                IpAddr::V6(address) => ("v6", format!("[{address}]")),
+            };
+            include_str!("../../../lab/asterisk/network.conf")
+                .replace("@FAMILY@", family)
+                .replace("@ADDRESS@", &address)
         })
         .collect()
+}
+
+fn operators(settings: &PbxSettings) -> String {
+    let operator = |number: &str, extra: &str| {
+        include_str!("../../../lab/asterisk/operator.conf")
+            .replace("@NUMBER@", number)
+            .replace("@PASSWORD@", &sip_password(number))
+            .replace("@EXTRA@", extra)
+    };
+    // Asterisk calls from its first UDP transport, which reaches nothing but the loopback.
+    let elsewhere = settings.network.iter().map(|address| match address {
+        IpAddr::V4(_) => operator("1041", "transport = udp-v4"),
+        IpAddr::V6(_) => operator("1061", "transport = udp-v6"),
+    });
+    OPERATORS.iter().map(|(number, extra)| operator(number, extra)).chain(elsewhere).collect()
 }
 
 fn load_list(modules: &Path) -> String {

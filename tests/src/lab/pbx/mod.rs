@@ -52,6 +52,9 @@ pub struct PbxSettings {
     pub name: String,
     /// Where SIP listens.
     pub address: IpAddr,
+    /// Where it listens too, for phones that are not on this host's loopback: at most one address of each family. They must be
+    /// there before it starts.
+    pub network: Vec<IpAddr>,
     /// SIP over UDP and TCP.
     pub sip: u16,
     /// SIP over TLS.
@@ -72,6 +75,7 @@ impl Default for PbxSettings {
         Self {
             name: "pbx".to_owned(),
             address: Ipv4Addr::LOCALHOST.into(),
+            network: Vec::new(),
             sip: 5060,
             tls: 5061,
             ami: 5038,

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use softphone_api::RegistrationProblem;
 
+use super::super::phone::TlsFaults;
+
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What an answer to REGISTER means that is not the one we want; `tls` is what pjlib said about the server's certificate or
-/// connection. Without any answer pjlib puts a status of its own in its place: 408, 502 or 503.
-pub(super) fn problem_of(status: u16, tls: &str) -> RegistrationProblem {
+/// What an answer to REGISTER means that is not the one we want; `faults` is what is wrong with the server's certificate. Without
+/// any answer pjlib puts a status of its own in its place: 408, 502 or 503.
+pub(super) fn problem_of(status: u16, faults: TlsFaults) -> RegistrationProblem {
     use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
-    // The words of pj_ssl_cert_get_verify_status_strings, all that were found joined by commas; the names come after them.
-    let (faults, _) = tls.split_once(" (certificate is for ").unwrap_or((tls, ""));
-    if faults.contains("identity does not match") && !faults.contains(", ") {
-        return TlsName;
-    }
-    if faults.to_lowercase().contains("certificate") {
+    // A certificate that is not to be trusted says nothing by its name.
+    if faults.untrusted {
         return TlsUntrusted;
+    }
+    if faults.name {
+        return TlsName;
     }
     match status {
         401 | 403 | 407 => WrongSecret,
@@ -26,6 +27,12 @@ pub(super) fn problem_of(status: u16, tls: &str) -> RegistrationProblem {
         0 | 500..600 => Unreachable,
         _ => Refused,
     }
+}
+
+/// Whether another server may do better: not when this one has judged our name and secret, which are the same everywhere.
+pub(super) fn elsewhere(problem: RegistrationProblem) -> bool {
+    use RegistrationProblem::{Timeout, TlsName, TlsUntrusted, Unreachable};
+    matches!(problem, Timeout | TlsName | TlsUntrusted | Unreachable)
 }
 
 /// Pause before try number `failures` + 1: doubling from 1 s to 30 s, up to a third longer or shorter, so that a hundred
@@ -65,27 +72,28 @@ mod tests {
     #[test]
     fn why_a_registration_failed() {
         use RegistrationProblem::{Refused, Timeout, TlsName, TlsUntrusted, UnknownAccount, Unreachable, WrongSecret};
-        let other_name = "The server identity does not match to any identities specified in the certificate";
-        let names = " (certificate is for pbx.example, 192.0.2.1)";
+        let none = TlsFaults::default();
+        let other_name = TlsFaults { name: true, untrusted: false };
+        let untrusted = TlsFaults { name: false, untrusted: true };
+        let both = TlsFaults { name: true, untrusted: true };
         let table = [
-            (401, String::new(), WrongSecret),
-            (403, String::new(), WrongSecret),
-            (404, String::new(), UnknownAccount),
-            (408, String::new(), Timeout),
-            (503, String::new(), Unreachable),
-            (502, String::new(), Unreachable),
-            (603, String::new(), Refused),
-            (423, String::new(), Refused),
+            (401, none, WrongSecret),
+            (403, none, WrongSecret),
+            (404, none, UnknownAccount),
+            (408, none, Timeout),
+            (503, none, Unreachable),
+            (502, none, Unreachable),
+            (603, none, Refused),
+            (423, none, Refused),
             // A 200 OK without our contact.
-            (200, String::new(), Refused),
-            (503, format!("{other_name}{names}"), TlsName),
-            (503, format!("The certificate is untrusted, {other_name}{names}"), TlsUntrusted),
-            (503, format!("The certificate has expired or not yet valid{names}"), TlsUntrusted),
-            (503, "SSL certificate verification error (PJSIP_TLS_ECERTVERIF)".to_owned(), TlsUntrusted),
-            (503, "Connection refused".to_owned(), Unreachable),
+            (200, none, Refused),
+            (503, other_name, TlsName),
+            (503, both, TlsUntrusted),
+            (503, untrusted, TlsUntrusted),
         ];
-        for (status, tls, problem) in table {
-            assert_eq!(problem_of(status, &tls), problem, "{status} {tls}");
+        for (status, faults, problem) in table {
+            assert_eq!(problem_of(status, faults), problem, "{status} {faults:?}");
+            assert_eq!(elsewhere(problem), matches!(status, 408 | 502 | 503), "{status} {faults:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the border to pjsua2's C shim; each block says why it is sound")]
 
 use std::ffi::{CStr, c_char, c_void};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
@@ -33,15 +34,27 @@ pub(crate) enum Stream {
     Broken,
 }
 
+/// What is wrong with a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TlsFaults {
+    /// It is for another name.
+    pub(crate) name: bool,
+    /// It is not to be trusted, whatever its name: unknown authority, expired, revoked, …
+    pub(crate) untrusted: bool,
+}
+
 /// What pjlib told.
 #[derive(Debug)]
 pub(crate) enum PhoneEvent {
     Registration {
         account: NativeAccount,
+        /// As [`super::Phone::account_go`] returned it.
+        number: u64,
         code: u16,
         reason: String,
         contact: Option<String>,
         tls: String,
+        faults: TlsFaults,
         expires_s: u32,
     },
     Incoming {
@@ -100,6 +113,15 @@ pub(crate) enum PhoneEvent {
         capture: bool,
         why: String,
     },
+    /// The answer to [`super::Phone::ask`]; 408, 502 or 503 when there is none.
+    Asked {
+        number: u64,
+        code: u16,
+    },
+    /// A TCP or TLS connection to a server has ended.
+    Disconnected {
+        from: Option<SocketAddr>,
+    },
 }
 
 /// SAFETY: for the caller: `text` must be NULL or a NUL-terminated string that lives until the return.
@@ -134,10 +156,15 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String, he
     Some(match e.kind.cast_unsigned() {
         sys::LD_EVENT_REGISTRATION => PhoneEvent::Registration {
             account,
+            number: e.call,
             code,
             reason: first,
             contact: Some(second).filter(|c| !c.is_empty()),
             tls: third,
+            faults: TlsFaults {
+                name: e.state.cast_unsigned() & sys::LD_TLS_NAME != 0,
+                untrusted: e.state.cast_unsigned() & sys::LD_TLS_UNTRUSTED != 0,
+            },
             expires_s: if e.expires_s == u32::MAX { 0 } else { e.expires_s },
         },
         sys::LD_EVENT_INCOMING => PhoneEvent::Incoming {
@@ -195,6 +222,8 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String, he
                 (_, false) => first,
             },
         },
+        sys::LD_EVENT_ASKED => PhoneEvent::Asked { number: e.call, code },
+        sys::LD_EVENT_CONNECTION => PhoneEvent::Disconnected { from: first.parse().ok() },
         _ => return None,
     })
 }

@@ -16,9 +16,9 @@ use pjproject_sys as sys;
 
 use super::Event;
 
-pub(crate) use accounts::{AccountSettings, NativeAccount};
+pub(crate) use accounts::{AccountSettings, NativeAccount, Route, host_port};
 pub(crate) use calls::Counters;
-pub(crate) use events::{Invite, PhoneEvent, Stream};
+pub(crate) use events::{Invite, PhoneEvent, Stream, TlsFaults};
 pub(crate) use player::{Note, PlayerId, Playing, Sounding, Voice};
 pub(super) use sound::probe_devices;
 pub(crate) use sound::{NativeDevice, SoundWish};

@@ -1,0 +1,37 @@
+//! A call while our own address changes.
+
+use softphone_api::{CallDirection, CallId};
+
+use super::super::Loop;
+use super::super::phone::Invite;
+
+impl Loop {
+    /// Tells the other side, once and as far as the call's state lets us.
+    pub(in super::super) fn tell_where_we_are(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id).filter(|call| call.moved) else { return };
+        let (invite, direction) = (call.invite, call.direction);
+        match (invite, direction) {
+            (Invite::Confirmed, _) => {
+                tracing::info!(call = id.0, "telling the other side of call {} our new address", id.0);
+                match self.phone.call_moved(id) {
+                    Ok(()) => {
+                        if let Some(call) = self.calls.get_mut(&id) {
+                            call.moved = false;
+                        }
+                    }
+                    // Another re-INVITE is under way; the next registration, or the next look, tries again.
+                    Err(e) => tracing::warn!(call = id.0, "telling our new address: {e}"),
+                }
+            }
+            // Can still be answered: the answer will carry the new address, and the rest is told when it is confirmed.
+            (Invite::Incoming | Invite::Early | Invite::Connecting, CallDirection::Incoming) => {
+                if let Err(e) = self.phone.call_moved(id) {
+                    tracing::warn!(call = id.0, "telling our new address: {e}");
+                }
+            }
+            // What is answered to our INVITE goes to where it came from (RFC 3261, 18.2.2), and nobody is there any more.
+            (Invite::Calling | Invite::Early | Invite::Connecting, CallDirection::Outgoing) => self.lose(id),
+            _ => {}
+        }
+    }
+}

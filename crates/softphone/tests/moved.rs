@@ -1,0 +1,216 @@
+//! The phone's address changes: cable to Wi-Fi, a VPN, a new lease. The phone sits in a network namespace of its own, behind a
+//! pair of virtual interfaces. `cargo xtask test --only softphone`.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod drive;
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use drive::{Console, account, call_in, ended, over_tls, registration};
+use serde_json::{Value, json};
+
+/// What the issue asks for.
+const REGISTERED_AGAIN: Duration = Duration::from_secs(3);
+
+/// A host of its own, at the other end of a cable; `10.78.0.x` with the lab at `10.78.0.1`.
+struct Host {
+    holder: Child,
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program} {}", arguments.join(" "));
+}
+
+impl Host {
+    fn new(address: &str) -> Self {
+        // Its namespace lives as long as this process, which waits for ever for input.
+        let mut holder = Command::new("unshare")
+            .args(["-n", "sh", "-c", "echo made; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut made = [0; 5];
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut made).unwrap();
+        let host = Self { holder };
+        run("ip", &["link", "add", "lab0", "type", "veth", "peer", "name", "host0", "netns", &host.pid().to_string()]);
+        run("ip", &["addr", "add", "10.78.0.1/24", "dev", "lab0"]);
+        run("ip", &["link", "set", "lab0", "up"]);
+        host.ip(&["link", "set", "lo", "up"]);
+        host.ip(&["link", "set", "host0", "up"]);
+        host.gets(address);
+        host
+    }
+
+    fn pid(&self) -> u32 {
+        self.holder.id()
+    }
+
+    fn ip(&self, arguments: &[&str]) {
+        run("nsenter", &[&["-t", &self.pid().to_string(), "-n", "ip"], arguments].concat());
+    }
+
+    fn gets(&self, address: &str) {
+        self.ip(&["addr", "add", &format!("{address}/24"), "dev", "host0"]);
+        self.ip(&["route", "add", "default", "via", "10.78.0.1"]);
+    }
+
+    /// As a lease that ran out, or another network: the old address is gone, and its routes with it.
+    fn moves(&self, from: &str, to: &str) {
+        self.loses(from);
+        self.gets(to);
+    }
+
+    fn loses(&self, address: &str) {
+        self.ip(&["addr", "del", &format!("{address}/24"), "dev", "host0"]);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "del", "lab0"]).status();
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+fn network() -> String {
+    let all = std::env::var("LINEDESK_LAB_NETWORK").expect("LINEDESK_LAB_NETWORK is set by cargo xtask test");
+    all.split(' ').next().unwrap().to_owned()
+}
+
+/// Anna's phone: the PBX knows one that it calls over UDP, and one that it calls over the connection that the phone has made.
+fn number(transport: &str) -> &'static str {
+    if transport == "udp" { "1041" } else { "1001" }
+}
+
+/// Anna on a host of her own, registered.
+fn anna_at(host: &Host, transport: &str) -> Console {
+    let number = number(transport);
+    let mut anna = if transport == "tls" { over_tls(number) } else { account(number, &format!("pw{number}")) };
+    anna["server"] = json!(network());
+    anna["transport"] = json!(transport);
+    let mut phone = Console::start_in(host.pid(), &[]);
+    phone.ask(json!({"do": "configure", "accounts": [anna], "media": drive::media()}));
+    phone.wait("registered", at("10.78.0.2"));
+    phone
+}
+
+fn at(address: &'static str) -> impl FnMut(&Value) -> Option<Value> {
+    move |m| registration(m, "registered").filter(|r| r["contact"].as_str().unwrap().contains(address))
+}
+
+/// Packets that a call has received, as told the next time.
+fn received(phone: &mut Console) -> u64 {
+    phone.forget();
+    phone.wait("a measure", |m| call_in(m, "talking").and_then(|c| c["quality"]["rx_packets"].as_u64()))
+}
+
+/// Sound comes for two seconds on end.
+fn sound_flows(phone: &mut Console) {
+    let mut last = received(phone);
+    let mut good = 0;
+    let end = Instant::now() + Duration::from_secs(8);
+    while good < 2 {
+        assert!(Instant::now() < end, "no sound");
+        let now = received(phone);
+        // The counters begin anew with a new stream.
+        good = if now >= last + 30 { good + 1 } else { 0 };
+        last = now;
+    }
+}
+
+fn a_call_goes_on(transport: &str) {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, transport);
+    let call = anna.ask(json!({"do": "dial", "account": number(transport), "target": "600"}))["call"]["id"].clone();
+    anna.wait("talking", |m| call_in(m, "talking"));
+    sound_flows(&mut anna);
+
+    host.moves("10.78.0.2", "10.78.0.3");
+    let moved = Instant::now();
+    anna.wait("registered again", at("10.78.0.3"));
+    assert!(moved.elapsed() < REGISTERED_AGAIN, "{:?}", moved.elapsed());
+    sound_flows(&mut anna);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    let e = anna.wait("over", ended);
+    assert_eq!((e["end"]["by"].as_str(), e["end"]["sip_status"].as_u64()), (Some("us"), Some(200)), "{e}");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_goes_on_over_udp_veth() {
+    a_call_goes_on("udp");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_goes_on_over_tcp_veth() {
+    a_call_goes_on("tcp");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_goes_on_over_tls_veth() {
+    a_call_goes_on("tls");
+}
+
+fn a_ringing_call_can_be_answered(transport: &str) {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, transport);
+    let mut boris = Console::registered("1002");
+    boris.ask(json!({"do": "dial", "account": "1002", "target": number(transport)}));
+    let rings = anna.wait("rings", |m| call_in(m, "ringing"));
+
+    host.moves("10.78.0.2", "10.78.0.3");
+    let moved = Instant::now();
+    anna.wait("registered again", at("10.78.0.3"));
+    assert!(moved.elapsed() < REGISTERED_AGAIN, "{:?}", moved.elapsed());
+    anna.ask(json!({"do": "answer", "call": rings["id"]}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    boris.wait("talking", |m| call_in(m, "talking"));
+    sound_flows(&mut anna);
+    sound_flows(&mut boris);
+    // And it is still a call that either can end.
+    boris.ask(json!({"do": "snapshot"}));
+    let his = boris.wait("his call", |m| call_in(m, "talking"))["id"].clone();
+    boris.ask(json!({"do": "hang-up", "call": his}));
+    let e = anna.wait("over", ended);
+    assert_eq!(e["end"]["by"], "far-side", "{e}");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_ringing_call_can_be_answered_over_udp_veth() {
+    a_ringing_call_can_be_answered("udp");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_ringing_call_can_be_answered_over_tcp_veth() {
+    a_ringing_call_can_be_answered("tcp");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_ringing_call_can_be_answered_over_tls_veth() {
+    a_ringing_call_can_be_answered("tls");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn without_a_network_the_registration_fails_and_comes_back_veth() {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, "tcp");
+    host.loses("10.78.0.2");
+    let r = anna.wait("failed", |m| registration(m, "failed"));
+    assert_eq!(r["problem"], "unreachable", "{r}");
+    assert!(r["reason"].as_str().unwrap().contains(&network()), "{r}");
+    host.gets("10.78.0.3");
+    let back = Instant::now();
+    anna.wait("registered again", at("10.78.0.3"));
+    assert!(back.elapsed() < REGISTERED_AGAIN, "{:?}", back.elapsed());
+}
