@@ -230,16 +230,21 @@ fn a_conference_is_heard_by_everybody() {
         anna.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == call));
         call
     });
+    // What is recorded from now on, a second of it at least.
     let hears = |who: f64, whom: &[f64]| {
-        let mut found = String::new();
-        until(PATIENCE, &format!("{who} Hz hears {whom:?} alone"), || {
+        let recorded = || {
             let new = recordings();
             let mine = new.difference(&before).find(|path| path.to_string_lossy().contains(&format!("rx-{who}-")));
-            let last = mine.map(|path| samples(path)).unwrap_or_default();
-            let Some(last) = last.len().checked_sub(4_000).map(|from| last[from..].to_vec()) else { return false };
-            let level = |hertz: f64| strength(&last, 8_000.0, hertz);
-            found = format!("{:?}", TONES.map(|(_, hertz)| level(hertz)));
-            TONES.iter().all(|(_, hertz)| if whom.contains(hertz) { level(*hertz) > 0.2 } else { level(*hertz) < 0.02 })
+            mine.map(|path| samples(path)).unwrap_or_default()
+        };
+        let from = recorded().len();
+        until(PATIENCE, &format!("{who} Hz hears {whom:?} alone"), || {
+            let all = recorded();
+            let level = |hertz: f64| strength(&all[all.len() - 4_000..], 8_000.0, hertz);
+            all.len() >= from + 8_000
+                && TONES
+                    .iter()
+                    .all(|(_, hertz)| if whom.contains(hertz) { level(*hertz) > 0.2 } else { level(*hertz) < 0.02 })
         });
     };
 

@@ -1,7 +1,6 @@
 //! What is said between a phone and its PBX, message by message: who calls, what happens before the answer, and what the far
 //! side may do within a call. The PBX is a hand-written one ([`scripted::Peer`]); no lab is needed.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
 mod scripted;
