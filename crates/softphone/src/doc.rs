@@ -36,6 +36,11 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Each event carries the whole new state of what changed. A response may come before or after the events that it causes.\n\
 - Unknown message types and unknown fields are ignored; an unknown command is answered with the error `unknown`.\n\
 - Hold, resume, DTMF and transfers are answered when they are accepted; what happened follows as an event of the call.\n\
+- Digits are sent one after the other, about four a second, in the way of the call's account; they wait while the call is held. At most 256 may wait.\n\
+- A call whose INVITE asks to be answered by itself says so in `answer_after_s`; the softphone does nothing about it. Whoever decides sends `answer` with `by_itself`.\n\
+- Redirections (3xx) are followed to the account's own domain or server, five times at most; else the call ends with status 302 and the reason.\n\
+- A call that ends while it is joined with another is told (`call-ended`) up to 2 s later: only then it is known whether it was handed over.\n\
+- Each call leaves one `call-ended`, also at `shutdown`.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
 - A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \

@@ -54,6 +54,22 @@ fn one_softphone_carries_several_accounts() {
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn what_the_pbx_says_of_a_call_is_told() {
+    let (mut anna, mut customer) = (Console::start(&[]), Console::registered("1003"));
+    let mut profile = configure("1001");
+    profile["accounts"][0]["pass_headers"] = json!(["X-Project"]);
+    anna.ask(profile);
+    anna.wait("registered", |m| registration(m, "registered"));
+    dials(&mut customer, "1003", "*551001");
+    let rings = anna.wait("ringing", |m| call_in(m, "ringing"));
+    assert_eq!((&rings["headers"], &rings["answer_after_s"]), (&json!({"X-Project": "ACME"}), &json!(1)), "{rings}");
+    anna.ask(json!({"do": "answer", "call": rings["id"], "by_itself": true}));
+    let talks = anna.wait("talking", |m| call_in(m, "talking"));
+    assert_eq!(talks["answered_by_itself"], true, "{talks}");
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn a_parked_call_is_taken_by_another_phone() {
     let (mut anna, mut boris, mut customer) =
         (Console::registered("1001"), Console::registered("1002"), Console::registered("1003"));

@@ -38,6 +38,12 @@ pub(super) fn check(accounts: &[Account], media: &Media) -> Result<(), String> {
                 return Err(format!("account {:?}: {host} is not of the address family that was chosen", a.id.0));
             }
         }
+        let token = |name: &String| {
+            !name.is_empty() && name.len() <= 64 && !name.contains(|c: char| c == ':' || !c.is_ascii_graphic())
+        };
+        if a.pass_headers.len() > 20 || !a.pass_headers.iter().all(token) {
+            return Err(format!("account {:?}: at most 20 headers can be passed on, each by its name alone", a.id.0));
+        }
         if a.encryption == Encryption::Sdes && a.transport != Transport::Tls {
             return Err(format!("account {:?}: SDES keys travel in the clear without TLS; choose TLS or DTLS", a.id.0));
         }
@@ -85,6 +91,28 @@ pub(super) fn settings(a: &Account) -> AccountSettings<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_named_and_few() {
+        let mut account: Account = serde_json::from_str(
+            r#"{"id":"a","server":"pbx","port":5060,"transport":"udp","domain":"pbx","user":"1","password":"x"}"#,
+        )
+        .unwrap();
+        for (names, fits) in [
+            (vec!["X-Project".to_owned(); 20], true),
+            (vec!["X-Project".to_owned(); 21], false),
+            (vec!["X-Project: a".to_owned()], false),
+            (vec![String::new()], false),
+        ] {
+            account.pass_headers = names;
+            assert_eq!(
+                check(std::slice::from_ref(&account), &Media::default()).is_ok(),
+                fits,
+                "{:?}",
+                account.pass_headers
+            );
+        }
+    }
 
     #[test]
     fn sdes_needs_tls() {
