@@ -247,7 +247,11 @@ fn the_line_is_heard_in_the_ear_alone() {
     headset.until_hears(425.0, 300);
     headset.until_silent(2_000);
     until(PATIENCE, "the player is closed", || desk.players() == 0);
-    // Early media: what the PBX plays is heard, and not a tone of ours besides.
+    // What the PBX plays before the answer is heard, and no tone of ours besides.
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "609"}))["call"]["id"].clone();
+    headset.until_hears(1_000.0, 1_500);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
     assert!(loudest(&loud.all()) < 10, "the loudspeaker says what the line says");
 }
 
