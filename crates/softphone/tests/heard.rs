@@ -310,7 +310,14 @@ impl Card {
     /// What comes out of its loudspeaker from now on, for so long.
     fn heard(&self, length: Duration) -> Vec<i16> {
         let mut parec = Command::new("parec");
-        parec.args(["--device=spk.monitor", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20", "--raw"]);
+        parec.args([
+            "--device=spk.monitor",
+            "--format=s16le",
+            "--rate=48000",
+            "--channels=1",
+            "--latency-msec=20",
+            "--raw",
+        ]);
         let mut parec = parec.envs(self.environment()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut bytes = vec![0; usize::try_from(length.as_millis()).unwrap() * 48 * 2];
         std::io::Read::read_exact(&mut parec.stdout.take().unwrap(), &mut bytes).unwrap();
