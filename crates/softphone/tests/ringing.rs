@@ -201,14 +201,17 @@ fn a_sound_server_that_hangs_hangs_nobody_else() {
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
-fn a_device_that_cannot_be_opened_is_said_and_the_others_ring() {
+fn devices_that_go_while_it_rings_are_said_and_ring_again_when_they_are_back() {
     let desk = Desk::start();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    // The name stays known, and nothing is behind it.
-    desk.pactl(&["unload-module", "module-null-sink"]);
+    let headset = desk.listen("headset");
     let call = calls_anna(&mut boris);
     rings(&mut anna);
+    until(PATIENCE, "it rings", || ring_is_heard(&headset));
+    drop(headset);
+    // Their names stay known, and nothing is behind them.
+    desk.pactl(&["unload-module", "module-null-sink"]);
     let problem = anna.wait("it says that nothing rings", |m| {
         let problem = m["event"]["sound"]["problem"].as_str()?;
         (m["event"]["event"] == "sound" && problem.contains("ring nowhere")).then(|| problem.to_owned())

@@ -186,7 +186,7 @@ impl Loop {
         let failed = self.tones.ring.failed.iter().next().filter(|_| self.rings_nowhere());
         let problem = match failed {
             Some((device, (_, why))) => {
-                format!("calls ring nowhere: {device} could not be opened ({why}); choose another device for ringing")
+                format!("calls ring nowhere: {device}: {why}; choose another device for ringing")
             }
             None => self.tones.ring.tone_problem.clone().unwrap_or_default(),
         };

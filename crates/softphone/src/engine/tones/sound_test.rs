@@ -195,7 +195,7 @@ impl Loop {
             tracing::warn!(device, "the test of sound is over: {why}");
             self.end_test();
             self.tell_test();
-            self.tell_ringing_problem(format!("{device} does not play ({why}): choose another device"));
+            self.tell_ringing_problem(format!("the test was not heard: {device}: {why}; choose another device"));
         }
     }
 
