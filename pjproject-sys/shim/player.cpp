@@ -43,15 +43,15 @@ namespace {
 constexpr unsigned RATE = 48000, FRAME = RATE / 50, LATENCY_MS = 100;
 // The device holds as much as it was given ahead.
 constexpr size_t HEARD_AFTER = RATE / 1000 * (LATENCY_MS + 100);
-// A device asks fifty times a second. One that does not ask for so long is gone, or hangs. Servers begin with a buffer of up to
-// two seconds.
-constexpr auto ASKS_WITHIN = std::chrono::milliseconds(3000);
+// A device asks fifty times a second. One that does not ask for so long is gone, or hangs. A server may take up to two seconds
+// until it begins to.
+constexpr auto BEGINS_WITHIN = std::chrono::milliseconds(3000), ASKS_WITHIN = std::chrono::milliseconds(1000);
+constexpr uint32_t BEGINNING = 8;
 constexpr auto LOOK_EVERY = std::chrono::milliseconds(50);
 // At the end of the phone; a device that takes longer is left behind.
 constexpr auto PATIENCE = std::chrono::milliseconds(500);
 
-void tell(Player &player, int32_t state, pj_status_t status) {
-    const std::string why = status == PJ_SUCCESS ? "" : describe(status);
+void tell(Player &player, int32_t state, pj_status_t status, const std::string &why = "") {
     std::lock_guard<std::mutex> lock(player.mutex);
     if (state == LD_PLAYER_ENDED) player.ended = true;
     player.changed.notify_all();
@@ -125,7 +125,7 @@ pj_status_t play(Player &player) {
         if (const uint32_t f = player.frames; f != frames) {
             frames = f;
             asked = now;
-        } else if (now - asked > ASKS_WITHIN) {
+        } else if (now - asked > (frames < BEGINNING ? BEGINS_WITHIN : ASKS_WITHIN)) {
             return PJMEDIA_EAUD_SYSERR;
         }
     }
@@ -148,7 +148,9 @@ void work(std::shared_ptr<Player> player) {
         }
     }
     // Before it is closed: that may take for ever where the device hangs.
-    if (status != PJ_SUCCESS) tell(*player, LD_PLAYER_FAILED, status);
+    if (status != PJ_SUCCESS)
+        tell(*player, LD_PLAYER_FAILED, status,
+             player->frames > 0 ? "it takes no sound any more" : "it cannot be opened: " + describe(status));
     if (stream) pjmedia_aud_stream_destroy(stream);
     tell(*player, LD_PLAYER_ENDED, PJ_SUCCESS);
 }

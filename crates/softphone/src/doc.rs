@@ -45,7 +45,12 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
 - A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \
 with busy, `mute`. Clients see it by the events of the call. `headset` names the one that is heard and why it is not; absent: there is none.\n\
-- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
+- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\
+- A call rings on every device of `ring` at once, until it is answered or over; a device that does not open is tried again every 2 s, and when none does, `problem` of the sound state says so and the ear beeps. \
+While the operator is busy with a call (also one that rings there) a further one beeps in the ear instead; while calls are only held it rings.\n\
+- Ringback, call waiting, hold reminder and the beep of an automatic answer go into the playback device and into no call.\n\
+- A test for people runs until its last step is over, `stop-test`, another test, an incoming call, or the client's end. In a call only `level` is possible. What is recorded stays in memory, and no longer than it is played.\n\
+- A ring tone of the person's own is WAV, PCM of 16 bits, mono or stereo, at most 60 s and 20 MB, by its whole path. `set-sound` refuses what cannot ring; one that is gone when a call comes is replaced by `classic`, and `problem` says so.\n\n\
 ## Client to softphone\n\n"
     );
     entry::<message::ToSoftphone>(&mut out, &config);

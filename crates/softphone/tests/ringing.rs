@@ -201,14 +201,17 @@ fn a_sound_server_that_hangs_hangs_nobody_else() {
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
-fn a_device_that_cannot_be_opened_is_said_and_the_others_ring() {
+fn devices_that_go_while_it_rings_are_said_and_ring_again_when_they_are_back() {
     let desk = Desk::start();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    // The name stays known, and nothing is behind it.
-    desk.pactl(&["unload-module", "module-null-sink"]);
+    let headset = desk.listen("headset");
     let call = calls_anna(&mut boris);
     rings(&mut anna);
+    until(PATIENCE, "it rings", || ring_is_heard(&headset));
+    drop(headset);
+    // Their names stay known, and nothing is behind them.
+    desk.pactl(&["unload-module", "module-null-sink"]);
     let problem = anna.wait("it says that nothing rings", |m| {
         let problem = m["event"]["sound"]["problem"].as_str()?;
         (m["event"]["event"] == "sound" && problem.contains("ring nowhere")).then(|| problem.to_owned())
@@ -247,7 +250,11 @@ fn the_line_is_heard_in_the_ear_alone() {
     headset.until_hears(425.0, 300);
     headset.until_silent(2_000);
     until(PATIENCE, "the player is closed", || desk.players() == 0);
-    // Early media: what the PBX plays is heard, and not a tone of ours besides.
+    // What the PBX plays before the answer is heard, and no tone of ours besides.
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "609"}))["call"]["id"].clone();
+    headset.until_hears(1_000.0, 1_500);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", drive::ended);
     assert!(loudest(&loud.all()) < 10, "the loudspeaker says what the line says");
 }
 

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use super::Loop;
 pub(super) use ear::Beep;
+pub(super) use settings::check_ring_tone;
 
 /// What sounds now.
 #[derive(Debug, Default)]

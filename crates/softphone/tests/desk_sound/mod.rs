@@ -16,6 +16,8 @@ use super::drive::{Console, until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 pub const RATE: usize = 48_000;
+/// Below this nobody hears anything: a codec makes a little out of nothing.
+const QUIET: u16 = 100;
 /// What the microphone gives.
 pub const MICROPHONE_HZ: f64 = 440.0;
 
@@ -183,7 +185,7 @@ impl Ears {
 
     pub fn is_silent_for(&self, ms: usize) -> bool {
         let last = self.last(ms);
-        !last.is_empty() && loudest(&last) < 10
+        !last.is_empty() && loudest(&last) < QUIET
     }
 
     pub fn until_hears(&self, hz: f64, ms: usize) {

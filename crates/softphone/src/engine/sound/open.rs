@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use softphone_api::{CommandErrorCode, DeviceChoice, Event, Reply, SoundSettings, SoundState};
 
 use super::super::calls::CallState;
+use super::super::tones::check_ring_tone;
 use super::super::{Done, Loop, refuse};
 use super::device::Seen;
 use super::settings::check;
@@ -101,8 +102,7 @@ impl Loop {
     pub(in super::super) fn set_sound(&mut self, settings: SoundSettings) -> Done {
         check(&settings).map_err(|why| refuse(CommandErrorCode::BadArgument, why))?;
         if settings.ring_tone != self.sound.settings.ring_tone {
-            let checked = crate::ring_tone::check(&settings.ring_tone);
-            checked.map_err(|e| refuse(CommandErrorCode::BadArgument, e.to_string()))?;
+            check_ring_tone(&settings.ring_tone)?;
         }
         let before = self.sound.state();
         let chosen =
@@ -111,6 +111,7 @@ impl Loop {
         if chosen {
             self.sound.failed.clear();
         }
+        self.ring_anew();
         self.sound_changed(&before);
         Ok(Reply::Done)
     }

@@ -69,6 +69,9 @@ impl Loop {
 
     pub(super) fn settle_ear(&mut self, wish: Wish, now: Instant) {
         self.settle_ringback(wish.ringback);
+        if !self.calls.is_empty() {
+            self.stop_players(|purpose, _| purpose == Purpose::Line);
+        }
         if std::mem::take(&mut self.tones.ear.refused) {
             self.say_busy();
         }
@@ -102,16 +105,14 @@ impl Loop {
     }
 
     fn settle_call_waiting(&mut self, wish: Wish, now: Instant) {
-        let wanted =
-            (wish.call_waiting && self.sound_settings().call_waiting_beep) || (wish.ring && self.rings_nowhere());
+        // With a call on hold sound is open, and the ear the last place to be told.
+        let instead = wish.ring && self.rings_nowhere() && self.sound.hears_us();
+        let wanted = instead || (wish.call_waiting && self.sound_settings().call_waiting_beep);
         if !wanted {
             self.tones.ear.call_waiting_at = None;
         } else if self.tones.ear.call_waiting_at.is_none_or(|at| at <= now) {
             self.tones.ear.call_waiting_at = Some(now + CALL_WAITING_EVERY);
             self.beep(Beep::CallWaiting);
-        }
-        if !self.calls.is_empty() {
-            self.stop_players(|purpose, _| purpose == Purpose::Line);
         }
     }
 

@@ -28,7 +28,6 @@ pub(super) enum Purpose {
 struct Player {
     purpose: Purpose,
     device: String,
-    heard: bool,
     stopped: bool,
 }
 
@@ -49,10 +48,6 @@ impl Players {
         of.map(|(id, p)| (*id, p.device.as_str()))
     }
 
-    pub(super) fn is_heard(&self, purpose: Purpose) -> bool {
-        self.0.values().any(|p| p.purpose == purpose && p.heard && !p.stopped)
-    }
-
     /// Whether it plays there, or cannot be begun there: a card is still held by the last player, or players hang in it.
     pub(super) fn is_on(&self, purpose: Purpose, device: &str) -> bool {
         let there = self.0.values().filter(|p| p.purpose == purpose && p.device == device);
@@ -70,7 +65,7 @@ impl Loop {
     pub(super) fn play_on(&mut self, output: &Output, purpose: Purpose, sounding: Sounding<'_>) -> bool {
         match self.phone.play(output.index, sounding) {
             Ok(id) => {
-                let player = Player { purpose, device: output.name.clone(), heard: false, stopped: false };
+                let player = Player { purpose, device: output.name.clone(), stopped: false };
                 self.tones.players.0.insert(id, player);
                 true
             }
@@ -106,14 +101,12 @@ impl Loop {
         let (purpose, device) = (player.purpose, player.device.clone());
         match playing {
             Playing::Heard => {
-                player.heard = true;
                 tracing::debug!(device, ?purpose, "a player is heard");
                 if purpose == Purpose::Ring {
                     self.rings_on(&device);
                 }
             }
             Playing::Failed(why) => {
-                player.heard = false;
                 // What is stopped while it opens may fail, and harms nobody.
                 if !player.stopped {
                     player.stopped = true;

@@ -35,6 +35,8 @@ pub(super) struct Ring {
     /// Devices that failed, why, and when they are tried again.
     failed: BTreeMap<String, (Instant, String)>,
     tone_problem: Option<String>,
+    /// Where a call was not heard; another place may be better.
+    silent_on: Option<Vec<Output>>,
 }
 
 impl Ring {
@@ -54,6 +56,9 @@ impl Loop {
                 self.tones.ring.state = State::Silent;
                 self.stop_players(|purpose, _| purpose == Purpose::Ring);
                 self.tones.ring.failed.clear();
+            }
+            if self.tones.ring.silent_on.as_ref().is_some_and(|silent| *silent != self.ring_outputs()) {
+                self.tell_whether_it_rings();
             }
             return;
         }
@@ -169,17 +174,23 @@ impl Loop {
         self.tell_whether_it_rings();
     }
 
+    /// What was chosen has changed.
+    pub(in super::super) fn ring_anew(&mut self) {
+        self.tones.ring.failed.clear();
+        self.tones.ring.tone_problem = None;
+        self.tell_whether_it_rings();
+    }
+
     /// Nothing to be heard of a call is worse than a wrong tone, and that than nothing.
     fn tell_whether_it_rings(&mut self) {
-        let ring = &self.tones.ring;
-        let silent =
-            !self.tones.players.is_heard(Purpose::Ring) && self.tones.players.of(Purpose::Ring).next().is_none();
-        let problem = match ring.failed.iter().next().filter(|_| silent) {
+        let failed = self.tones.ring.failed.iter().next().filter(|_| self.rings_nowhere());
+        let problem = match failed {
             Some((device, (_, why))) => {
-                format!("calls ring nowhere: {device} could not be opened ({why}); choose another device for ringing")
+                format!("calls ring nowhere: {device}: {why}; choose another device for ringing")
             }
-            None => ring.tone_problem.clone().unwrap_or_default(),
+            None => self.tones.ring.tone_problem.clone().unwrap_or_default(),
         };
+        self.tones.ring.silent_on = failed.is_some().then(|| self.ring_outputs());
         self.tell_ringing_problem(problem);
     }
 

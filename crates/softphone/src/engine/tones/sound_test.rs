@@ -11,6 +11,7 @@ use super::super::phone::Sounding;
 use super::super::sound::TestShown;
 use super::super::{Done, Loop, refuse};
 use super::players::{Output, Purpose};
+use super::settings::ring_tone_now;
 use crate::ring_tone::{self, RATE};
 
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
@@ -190,7 +191,7 @@ impl Loop {
             tracing::warn!(device, "the test of sound is over: {why}");
             self.end_test();
             self.tell_test();
-            self.tell_ringing_problem(format!("{device} does not play ({why}): choose another device"));
+            self.tell_ringing_problem(format!("the test was not heard: {device}: {why}; choose another device"));
         }
     }
 
@@ -220,8 +221,7 @@ impl Loop {
     fn ring_once(&mut self) -> Result<Duration, softphone_api::CommandError> {
         let settings = self.sound_settings();
         let gain = ring_tone::gain(settings.ring_volume);
-        let tone = ring_tone::tone(&settings.ring_tone);
-        let mut samples = tone.map_err(|e| refuse(CommandErrorCode::BadArgument, e.to_string()))?.samples;
+        let mut samples = ring_tone_now(&settings.ring_tone)?.samples;
         samples.truncate(samples_in(RINGS_AT_MOST));
         let outputs = self.ring_outputs();
         if outputs.is_empty() {
