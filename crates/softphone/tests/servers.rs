@@ -4,67 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
+mod front;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use drive::{Console, account, call_in, ended, lab_at, over_tls, registration};
+use front::Front;
 use serde_json::{Value, json};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, ResourceRecord};
 
 /// What the issue asks for, from the death of a server to the registration at the next.
 const FAIL_OVER: Duration = Duration::from_secs(10);
-
-/// A server in front of the PBX that can die and live again: it passes datagrams on while it lives.
-struct Front {
-    at: SocketAddr,
-    lives: Arc<AtomicBool>,
-}
-
-impl Front {
-    fn new(address: &str) -> Self {
-        let near = UdpSocket::bind((address, 0)).unwrap();
-        let at = near.local_addr().unwrap();
-        let far = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (host, port) = lab_at("LINEDESK_LAB_SIP");
-        far.connect((host.as_str(), port)).unwrap();
-        let lives = Arc::new(AtomicBool::new(true));
-        let (near, far) = (Arc::new(near), Arc::new(far));
-        let phone: Arc<std::sync::Mutex<Option<SocketAddr>>> = Arc::default();
-        let (in_near, in_far, in_phone, in_lives) = (near.clone(), far.clone(), phone.clone(), lives.clone());
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8000];
-            while let Ok((length, from)) = in_near.recv_from(&mut buffer) {
-                *in_phone.lock().unwrap() = Some(from);
-                if in_lives.load(Ordering::Relaxed) {
-                    let _ = in_far.send(&buffer[..length]);
-                }
-            }
-        });
-        let lives_too = lives.clone();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8000];
-            while let Ok(length) = far.recv(&mut buffer) {
-                let to = *phone.lock().unwrap();
-                if let (true, Some(to)) = (lives_too.load(Ordering::Relaxed), to) {
-                    let _ = near.send_to(&buffer[..length], to);
-                }
-            }
-        });
-        Self { at, lives }
-    }
-
-    fn dies(&self) {
-        self.lives.store(false, Ordering::Relaxed);
-    }
-
-    fn lives_again(&self) {
-        self.lives.store(true, Ordering::Relaxed);
-    }
-}
 
 /// An account whose first server is elsewhere, and the PBX itself behind it.
 fn backed(first: SocketAddr, transport: &str) -> Value {

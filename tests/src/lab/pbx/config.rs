@@ -9,9 +9,9 @@ use super::PbxSettings;
 use crate::lab::certificate;
 use crate::lab::sound::{self, Speech};
 
-/// Plain phones; 1011 takes SDES only, 1012 DTLS only. With a network there are 1041 (IPv4) and 1061 (IPv6), which are called there
+/// Plain phones; 1011 takes SDES only, 1012 DTLS only, 1013 SDES or nothing. With a network there are 1041 (IPv4) and 1061 (IPv6), which are called there
 /// over UDP.
-pub const OPERATORS: [(&str, &str); 8] = [
+pub const OPERATORS: [(&str, &str); 9] = [
     ("1001", ""),
     ("1002", ""),
     ("1003", ""),
@@ -19,6 +19,7 @@ pub const OPERATORS: [(&str, &str); 8] = [
     ("1005", ""),
     ("1006", ""),
     ("1011", "media_encryption = sdes"),
+    ("1013", "media_encryption = sdes\nmedia_encryption_optimistic = yes"),
     (
         "1012",
         "media_encryption = dtls\ndtls_auto_generate_cert = yes\ndtls_verify = no\ndtls_setup = actpass\nice_support = yes",

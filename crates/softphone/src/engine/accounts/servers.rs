@@ -89,7 +89,7 @@ fn is_out(code: u16) -> bool {
 }
 
 impl Loop {
-    pub(super) fn stun_servers(&self, accounts: &[Account]) {
+    pub(super) fn stun_servers(&self, accounts: &[&Account]) {
         let mut all: Vec<ServerAddress> = Vec::new();
         for server in accounts.iter().flat_map(|a| &a.nat.stun_servers) {
             if !all.contains(server) {
