@@ -215,3 +215,66 @@ fn a_name_without_an_address_is_told() {
     assert!(r["reason"].as_str().unwrap().contains("nobody.invalid"), "{r}");
     assert!(r["retry_in_ms"].is_u64(), "{r}");
 }
+
+/// The PBX stops as it does when its machine hangs, and goes on.
+fn signal_pbx(signal: &str) {
+    let base = std::env::var("LINEDESK_LAB_PBX").expect("LINEDESK_LAB_PBX is set by cargo xtask test");
+    let pid = std::fs::read_to_string(format!("{base}/run/asterisk.pid")).unwrap();
+    let done = std::process::Command::new("kill").args([signal, pid.trim()]).status().unwrap();
+    assert!(done.success());
+}
+
+/// So that a failed test leaves the PBX running for the next.
+struct Stopped;
+
+impl Stopped {
+    fn now() -> Self {
+        signal_pbx("-STOP");
+        Self
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal_pbx("-CONT");
+    }
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_lone_server_that_hangs_in_a_call_is_told_truthfully() {
+    let mut phone = Console::start(&["--media-timeout", "3"]);
+    phone.ask(configure(account("1001", "pw1001")));
+    phone.wait("registered", through(&pbx()));
+    phone.ask(json!({"do": "dial", "account": "1001", "target": "600"}));
+    received(&mut phone);
+    let stopped = Stopped::now();
+    let e = phone.wait_for(Duration::from_secs(20), "the call is lost", ended);
+    assert_eq!(e["end"]["by"], "loss", "{e}");
+    let r = phone.wait_for(Duration::from_secs(25), "failed", |m| registration(m, "failed"));
+    assert_eq!(r["problem"], "timeout", "{r}");
+    assert!(r["server"].is_null(), "{r}");
+    drop(stopped);
+    phone.wait_for(Duration::from_secs(10), "registered again by itself", through(&pbx()));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn signalling_that_is_gone_does_not_end_a_call_that_is_heard() {
+    let front = Front::new("127.0.0.21");
+    let first = front.at.to_string();
+    let mut phone = Console::start(&["--media-timeout", "3"]);
+    let mut account = account("1001", "pw1001");
+    (account["server"], account["port"]) = (json!(front.at.ip().to_string()), json!(front.at.port()));
+    phone.ask(configure(account));
+    phone.wait("registered", through(&first));
+    phone.ask(json!({"do": "dial", "account": "1001", "target": "600"}));
+    received(&mut phone);
+    front.dies();
+    phone.wait_for(Duration::from_secs(25), "failed", |m| registration(m, "failed"));
+    let before = received(&mut phone);
+    assert!(received(&mut phone) > before, "sound flows all the same");
+    front.lives_again();
+    phone.wait_for(Duration::from_secs(10), "registered again by itself", through(&first));
+    assert!(phone.seen().iter().all(|m| ended(m).is_none()), "the call goes on");
+}
