@@ -38,7 +38,12 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Hold, resume, DTMF and transfers are answered when they are accepted; what happened follows as an event of the call.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
-- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
+- Servers are tried in order: one that refuses is left at once, one that is silent after 4 s, one that dies while it is registered with within 10 s. \
+A server that is dead is asked again after 20 s, then ever more seldom, up to 5 min; the better one is returned to when it lives and there is no call. \
+`server` of a registration says through which it stands. A refused secret is not carried to the next server.\n\
+- Our address changes: registered again within 3 s; an answered call is told by a re-INVITE, a ringing one can still be answered, an outgoing call that nobody \
+has answered ends with `loss`.\n\
+- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`. A server that is silent does not end a call that is heard.\n\n\
 ## Client to softphone\n\n"
     );
     entry::<message::ToSoftphone>(&mut out, &config);
