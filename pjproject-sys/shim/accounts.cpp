@@ -179,7 +179,7 @@ bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error 
         if (a->srtp == LD_SRTP_DTLS) c.mediaConfig.srtpOpt.keyings = {PJMEDIA_SRTP_KEYING_DTLS_SRTP};
         // Where a call comes from and goes to is told by the registrar and by ICE; STUN is for the sound.
         c.natConfig.sipStunUse = PJSUA_STUN_USE_DISABLED;
-        c.natConfig.mediaStunUse = a->stun ? PJSUA_STUN_RETRY_ON_FAILURE : PJSUA_STUN_USE_DISABLED;
+        c.natConfig.mediaStunUse = PJSUA_STUN_USE_DISABLED; // until one has answered: see stun_answered
         c.natConfig.iceEnabled = a->ice;
         if (a->turn && *a->turn) {
             c.natConfig.turnEnabled = true;
@@ -193,7 +193,9 @@ bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error 
         auto account = std::make_unique<PhoneAccount>(p);
         account->kind = a->transport;
         account->ca = ca;
+        account->stun = a->stun;
         account->create(c);
+        if (a->stun && p.stun_lives) pjsua_var.acc[account->getId()].cfg.media_stun_use = PJSUA_STUN_USE_DEFAULT;
         *id = account->getId();
         std::lock_guard<std::mutex> lock(p.mutex);
         p.accounts[*id] = std::move(account);

@@ -111,6 +111,7 @@ public:
     pjsip_route_hdr *route(const std::string &text);
     int32_t kind = LD_UDP;
     std::string ca;
+    bool stun = false;
     std::atomic<uint64_t> registration{0};
 
 private:
@@ -168,6 +169,7 @@ public:
     // Whom we have sent a request to, and when (seconds of pj_gettickcount): the servers of the profile, and where those sent
     // us on to. Guarded by the mutex.
     std::map<std::string, long> servers;
+    std::atomic<bool> stun_lives{false};
     std::atomic<int32_t> strangers{0};
     std::atomic<int64_t> stranger_told{0};
     // Where the microphone goes whatever the calls hear of it: the bridge measures only what somebody listens to, and who

@@ -90,6 +90,20 @@ void asked(void *token, pjsip_event *event) {
     });
 }
 
+// A STUN server has answered, or none has. pjlib asks them when media is made, and waits for ten seconds for one that is silent,
+// with whoever dials: so accounts use STUN only once it is known to answer.
+void stun_answered(const pj_stun_resolve_result *result) {
+    quietly([&] {
+        Phone *phone = phone_of_table.load();
+        if (!phone) return;
+        phone->stun_lives = result->status == PJ_SUCCESS;
+        std::lock_guard<std::mutex> lock(phone->mutex);
+        for (auto &account : phone->accounts)
+            if (account.second->stun)
+                pjsua_var.acc[account.first].cfg.media_stun_use = phone->stun_lives ? PJSUA_STUN_USE_DEFAULT : PJSUA_STUN_USE_DISABLED;
+    });
+}
+
 // The route as pjsip wants it in a request.
 pjsip_route_hdr *parsed(pj_pool_t *pool, const std::string &uri) {
     const std::string text = "<" + uri + ">";
@@ -135,6 +149,7 @@ bool ld_stun_servers(ld_phone *, const char *const *servers, uint32_t count, ld_
         const unsigned most = PJ_ARRAY_SIZE(pjsua_var.ua_cfg.stun_srv) < 8 ? PJ_ARRAY_SIZE(pjsua_var.ua_cfg.stun_srv) : 8;
         const unsigned n = count < most ? count : most;
         for (unsigned i = 0; i < n; i++) list[i] = pj_str(const_cast<char *>(servers[i]));
+        pjsua_var.ua_cfg.cb.on_stun_resolution_complete = &stun_answered;
         return n == 0 || ok(pjsua_update_stun_servers(n, list, PJ_FALSE), error);
     });
 }

@@ -71,7 +71,8 @@ pub struct Account {
     /// Media encryption.
     #[serde(default)]
     pub encryption: Encryption,
-    /// With `encryption`: a server that offers plain RTP alone is talked to all the same. Else such a call is refused.
+    /// With [`Encryption::Sdes`]: a server that has plain RTP alone is talked to all the same. Else such a call is refused. DTLS
+    /// cannot be optional, because its offer cannot be read as a plain one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(optional, as = "Option<bool>")]
     pub encryption_optional: bool,

@@ -45,12 +45,17 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
 - A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \
 with busy, `mute`. Clients see it by the events of the call. `headset` names the one that is heard and why it is not; absent: there is none.\n\
-- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\
 - A call rings on every device of `ring` at once, until it is answered or over; a device that does not open is tried again every 2 s, and when none does, `problem` of the sound state says so and the ear beeps. \
 While the operator is busy with a call (also one that rings there) a further one beeps in the ear instead; while calls are only held it rings.\n\
 - Ringback, call waiting, hold reminder and the beep of an automatic answer go into the playback device and into no call.\n\
 - A test for people runs until its last step is over, `stop-test`, another test, an incoming call, or the client's end. In a call only `level` is possible. What is recorded stays in memory, and no longer than it is played.\n\
-- A ring tone of the person's own is WAV, PCM of 16 bits, mono or stereo, at most 60 s and 20 MB, by its whole path. `set-sound` refuses what cannot ring; one that is gone when a call comes is replaced by `classic`, and `problem` says so.\n\n\
+- A ring tone of the person's own is WAV, PCM of 16 bits, mono or stereo, at most 60 s and 20 MB, by its whole path. `set-sound` refuses what cannot ring; one that is gone when a call comes is replaced by `classic`, and `problem` says so.\n\
+- Servers are tried in order: one that refuses is left at once, one that is silent after 4 s, one that dies while it is registered with within 10 s. \
+A server that is dead is asked again after 20 s, then ever more seldom, up to 5 min; the better one is returned to when it lives and there is no call. \
+`server` of a registration says through which it stands. A refused secret is not carried to the next server.\n\
+- Our address changes: registered again within 3 s; an answered call is told by a re-INVITE, a ringing one can still be answered, an outgoing call that nobody \
+has answered ends with `loss`.\n\
+- A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`. A server that is silent does not end a call that is heard.\n\n\
 ## Client to softphone\n\n"
     );
     entry::<message::ToSoftphone>(&mut out, &config);

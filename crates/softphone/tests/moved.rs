@@ -4,78 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
+mod host;
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use drive::{Console, account, call_in, ended, over_tls, registration};
+use host::Host;
 use serde_json::{Value, json};
 
 /// What the issue asks for.
 const REGISTERED_AGAIN: Duration = Duration::from_secs(3);
-
-/// A host of its own, at the other end of a cable; `10.78.0.x` with the lab at `10.78.0.1`.
-struct Host {
-    holder: Child,
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let status = Command::new(program).args(arguments).status().unwrap();
-    assert!(status.success(), "{program} {}", arguments.join(" "));
-}
-
-impl Host {
-    fn new(address: &str) -> Self {
-        // Its namespace lives as long as this process, which waits for ever for input.
-        let mut holder = Command::new("unshare")
-            .args(["-n", "sh", "-c", "echo made; exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut made = [0; 5];
-        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut made).unwrap();
-        let host = Self { holder };
-        run("ip", &["link", "add", "lab0", "type", "veth", "peer", "name", "host0", "netns", &host.pid().to_string()]);
-        run("ip", &["addr", "add", "10.78.0.1/24", "dev", "lab0"]);
-        run("ip", &["link", "set", "lab0", "up"]);
-        host.ip(&["link", "set", "lo", "up"]);
-        host.ip(&["link", "set", "host0", "up"]);
-        host.gets(address);
-        host
-    }
-
-    fn pid(&self) -> u32 {
-        self.holder.id()
-    }
-
-    fn ip(&self, arguments: &[&str]) {
-        run("nsenter", &[&["-t", &self.pid().to_string(), "-n", "ip"], arguments].concat());
-    }
-
-    fn gets(&self, address: &str) {
-        self.ip(&["addr", "add", &format!("{address}/24"), "dev", "host0"]);
-        self.ip(&["route", "add", "default", "via", "10.78.0.1"]);
-    }
-
-    /// As a lease that ran out, or another network: the old address is gone, and its routes with it.
-    fn moves(&self, from: &str, to: &str) {
-        self.loses(from);
-        self.gets(to);
-    }
-
-    fn loses(&self, address: &str) {
-        self.ip(&["addr", "del", &format!("{address}/24"), "dev", "host0"]);
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["link", "del", "lab0"]).status();
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
 
 fn network() -> String {
     let all = std::env::var("LINEDESK_LAB_NETWORK").expect("LINEDESK_LAB_NETWORK is set by cargo xtask test");

@@ -4,67 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
+mod front;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use drive::{Console, account, call_in, ended, lab_at, over_tls, registration};
+use front::Front;
 use serde_json::{Value, json};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, ResourceRecord};
 
 /// What the issue asks for, from the death of a server to the registration at the next.
 const FAIL_OVER: Duration = Duration::from_secs(10);
-
-/// A server in front of the PBX that can die and live again: it passes datagrams on while it lives.
-struct Front {
-    at: SocketAddr,
-    lives: Arc<AtomicBool>,
-}
-
-impl Front {
-    fn new(address: &str) -> Self {
-        let near = UdpSocket::bind((address, 0)).unwrap();
-        let at = near.local_addr().unwrap();
-        let far = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (host, port) = lab_at("LINEDESK_LAB_SIP");
-        far.connect((host.as_str(), port)).unwrap();
-        let lives = Arc::new(AtomicBool::new(true));
-        let (near, far) = (Arc::new(near), Arc::new(far));
-        let phone: Arc<std::sync::Mutex<Option<SocketAddr>>> = Arc::default();
-        let (in_near, in_far, in_phone, in_lives) = (near.clone(), far.clone(), phone.clone(), lives.clone());
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8000];
-            while let Ok((length, from)) = in_near.recv_from(&mut buffer) {
-                *in_phone.lock().unwrap() = Some(from);
-                if in_lives.load(Ordering::Relaxed) {
-                    let _ = in_far.send(&buffer[..length]);
-                }
-            }
-        });
-        let lives_too = lives.clone();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8000];
-            while let Ok(length) = far.recv(&mut buffer) {
-                let to = *phone.lock().unwrap();
-                if let (true, Some(to)) = (lives_too.load(Ordering::Relaxed), to) {
-                    let _ = near.send_to(&buffer[..length], to);
-                }
-            }
-        });
-        Self { at, lives }
-    }
-
-    fn dies(&self) {
-        self.lives.store(false, Ordering::Relaxed);
-    }
-
-    fn lives_again(&self) {
-        self.lives.store(true, Ordering::Relaxed);
-    }
-}
 
 /// An account whose first server is elsewhere, and the PBX itself behind it.
 fn backed(first: SocketAddr, transport: &str) -> Value {
@@ -262,4 +214,67 @@ fn a_name_without_an_address_is_told() {
     assert_eq!(r["problem"], "unreachable", "{r}");
     assert!(r["reason"].as_str().unwrap().contains("nobody.invalid"), "{r}");
     assert!(r["retry_in_ms"].is_u64(), "{r}");
+}
+
+/// The PBX stops as it does when its machine hangs, and goes on.
+fn signal_pbx(signal: &str) {
+    let base = std::env::var("LINEDESK_LAB_PBX").expect("LINEDESK_LAB_PBX is set by cargo xtask test");
+    let pid = std::fs::read_to_string(format!("{base}/run/asterisk.pid")).unwrap();
+    let done = std::process::Command::new("kill").args([signal, pid.trim()]).status().unwrap();
+    assert!(done.success());
+}
+
+/// So that a failed test leaves the PBX running for the next.
+struct Stopped;
+
+impl Stopped {
+    fn now() -> Self {
+        signal_pbx("-STOP");
+        Self
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal_pbx("-CONT");
+    }
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_lone_server_that_hangs_in_a_call_is_told_truthfully() {
+    let mut phone = Console::start(&["--media-timeout", "3"]);
+    phone.ask(configure(account("1001", "pw1001")));
+    phone.wait("registered", through(&pbx()));
+    phone.ask(json!({"do": "dial", "account": "1001", "target": "600"}));
+    received(&mut phone);
+    let stopped = Stopped::now();
+    let e = phone.wait_for(Duration::from_secs(20), "the call is lost", ended);
+    assert_eq!(e["end"]["by"], "loss", "{e}");
+    let r = phone.wait_for(Duration::from_secs(25), "failed", |m| registration(m, "failed"));
+    assert_eq!(r["problem"], "timeout", "{r}");
+    assert!(r["server"].is_null(), "{r}");
+    drop(stopped);
+    phone.wait_for(Duration::from_secs(10), "registered again by itself", through(&pbx()));
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn signalling_that_is_gone_does_not_end_a_call_that_is_heard() {
+    let front = Front::new("127.0.0.21");
+    let first = front.at.to_string();
+    let mut phone = Console::start(&["--media-timeout", "3"]);
+    let mut account = account("1001", "pw1001");
+    (account["server"], account["port"]) = (json!(front.at.ip().to_string()), json!(front.at.port()));
+    phone.ask(configure(account));
+    phone.wait("registered", through(&first));
+    phone.ask(json!({"do": "dial", "account": "1001", "target": "600"}));
+    received(&mut phone);
+    front.dies();
+    phone.wait_for(Duration::from_secs(25), "failed", |m| registration(m, "failed"));
+    let before = received(&mut phone);
+    assert!(received(&mut phone) > before, "sound flows all the same");
+    front.lives_again();
+    phone.wait_for(Duration::from_secs(10), "registered again by itself", through(&first));
+    assert!(phone.seen().iter().all(|m| ended(m).is_none()), "the call goes on");
 }

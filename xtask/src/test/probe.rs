@@ -42,7 +42,7 @@ impl Capabilities {
             answer(&mut probe).map(|_| ()).ok_or_else(|| why.to_owned())
         };
         let veth = inside(
-            "ip link add a type veth peer name b && unshare -n true && nsenter -t $$ -n true",
+            "ip link add va type veth peer name vb && unshare -n true && nsenter -t $$ -n true",
             "there are no veth interfaces between namespaces here (`ip link add type veth`, nsenter)",
         );
         let ipv6 = inside(

@@ -176,7 +176,9 @@ impl Loop {
                 self.emit(softphone_api::Event::AccountRemoved { account: id.clone() });
             }
         }
-        self.stun_servers(&accounts);
+        if accounts.iter().any(|a| self.accounts.get(&a.id).is_none_or(|state| state.wanted.nat != a.nat)) {
+            self.stun_servers(&accounts.iter().collect::<Vec<_>>());
+        }
         let mut problem = None;
         for id in std::mem::take(&mut self.unmade).into_keys() {
             if !accounts.iter().any(|a| a.id == id) {

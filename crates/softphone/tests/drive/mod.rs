@@ -217,6 +217,10 @@ impl Console {
         console
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn request(&mut self, command: Value) -> Value {
         self.talk.next += 1;
         let id = self.talk.next;

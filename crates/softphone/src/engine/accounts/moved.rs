@@ -87,6 +87,8 @@ impl Loop {
     fn we_moved(&mut self, accounts: &[AccountId]) {
         tracing::info!("our address has changed: registering again");
         self.phone.moved();
+        // Another network may have another way out.
+        self.stun_servers(&self.accounts.values().map(|state| &state.wanted).collect::<Vec<_>>());
         for id in accounts {
             let Some(state) = self.accounts.get_mut(id) else { continue };
             state.failures = 0;

@@ -47,6 +47,10 @@ pub(super) fn check(accounts: &[Account], media: &Media) -> Result<(), String> {
         if a.encryption == Encryption::Sdes && a.transport != Transport::Tls {
             return Err(format!("account {:?}: SDES keys travel in the clear without TLS; choose TLS or DTLS", a.id.0));
         }
+        if a.encryption_optional && a.encryption == Encryption::Dtls {
+            // Its offer says "SAVP", which a server without DTLS refuses (488); SDES's offer can be read as a plain one.
+            return Err(format!("account {:?}: DTLS cannot be optional; demand it, or choose SDES over TLS", a.id.0));
+        }
         if !a.tls_ca_file.is_empty() && !std::path::Path::new(&a.tls_ca_file).is_file() {
             return Err(format!("account {:?}: the CA file {} is not there", a.id.0, a.tls_ca_file));
         }
@@ -123,6 +127,11 @@ mod tests {
         assert!(check(std::slice::from_ref(&account), &Media::default()).unwrap_err().contains("TLS"));
         account.transport = Transport::Tls;
         assert!(check(std::slice::from_ref(&account), &Media::default()).is_ok());
+        account.encryption_optional = true;
+        assert!(check(std::slice::from_ref(&account), &Media::default()).is_ok());
+        account.encryption = Encryption::Dtls;
+        assert!(check(std::slice::from_ref(&account), &Media::default()).unwrap_err().contains("SDES"));
+        account.encryption_optional = false;
         account.user = "1>\r\nX: y".to_owned();
         assert!(check(&[account], &Media::default()).is_err());
     }
