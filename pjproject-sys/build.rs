@@ -11,7 +11,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-const SHIM: [&str; 4] = ["shim/life.cpp", "shim/accounts.cpp", "shim/calls.cpp", "shim/sound.cpp"];
+const SHIM: [&str; 5] = ["shim/life.cpp", "shim/guard.cpp", "shim/accounts.cpp", "shim/calls.cpp", "shim/sound.cpp"];
 
 fn main() -> ExitCode {
     match run() {

@@ -144,6 +144,7 @@ public:
     std::set<std::string> servers;
     std::atomic<int32_t> strangers{0};
     std::atomic<int64_t> stranger_told{0};
+    std::atomic<int64_t> refused_told{0};
     // Where the microphone goes whatever the calls hear of it: the bridge measures only what somebody listens to, and who
     // speaks while muted is to be told.
     pj_pool_t *meter_pool = nullptr;
@@ -178,7 +179,18 @@ public:
         return t;
     }
     TransportId transport(int32_t kind, const std::string &extra_ca);
+    bool is_stranger(const char *address) {
+        std::lock_guard<std::mutex> lock(mutex);
+        return servers.count(address) == 0;
+    }
+    // Counts what was dropped, and tells it now and then.
+    void turned_away(const char *address);
 };
+
+// Calls that are not being hung up.
+unsigned live_calls();
+// The bounds of guard.cpp are kept for this phone; nullptr: no longer.
+pj_status_t guard(Phone *phone);
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 

@@ -334,6 +334,7 @@ impl Loop {
         tls: String,
         expires_s: u32,
     ) {
+        self.tell_memory("registration");
         let Some(id) = self.account_of(native).cloned() else { return };
         let Some(state) = self.accounts.get_mut(&id) else { return };
         let wanted = state.on && (self.attached || self.idle_since.is_none());

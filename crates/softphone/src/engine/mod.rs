@@ -420,6 +420,15 @@ impl Loop {
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);
+            self.tell_memory("call");
+        }
+    }
+
+    /// For whoever looks for a leak: what there is when something is over.
+    fn tell_memory(&self, over: &str) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let (heap, pools, pool_bytes) = self.phone.memory();
+            tracing::debug!(over, heap, pools, pool_bytes, "memory");
         }
     }
 

@@ -173,6 +173,15 @@ impl Console {
         result["error"].clone()
     }
 
+    /// Whether it is done does not matter.
+    pub fn try_ask(&mut self, command: Value) -> Value {
+        self.request(command)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
         self.talk.wait(what, found)
     }
@@ -193,8 +202,9 @@ pub struct Shell {
     talk: Talk,
 }
 
-fn serve(dir: &Path, idle_ms: &str) -> Child {
+fn serve(dir: &Path, idle_ms: &str, environment: &[(&str, &str)]) -> Child {
     Command::new(BINARY)
+        .envs(environment.iter().copied())
         .args(["serve", "--null-audio", "--session", "anna", "--runtime-dir"])
         .arg(dir)
         .arg("--log-dir")
@@ -222,12 +232,27 @@ pub fn read_frame(stream: &mut UnixStream) -> Option<Value> {
 
 impl Shell {
     pub fn start(idle_ms: &str) -> Self {
+        Self::start_with(idle_ms, &[])
+    }
+
+    pub fn start_with(idle_ms: &str, environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = serve(dir.path(), idle_ms);
+        let child = serve(dir.path(), idle_ms, environment);
         let (_, messages) = channel();
         let mut shell = Self { dir, child, stream: None, talk: Talk::new(messages) };
         shell.attach();
         shell
+    }
+
+    /// All lines of its log up to now.
+    pub fn log(&self) -> String {
+        let is_log = |name: &str| name.starts_with("softphone.") && name.ends_with(".log");
+        std::fs::read_dir(self.dir.path().join("log"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| is_log(&path.file_name().unwrap().to_string_lossy()))
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
     }
 
     pub fn dir(&self) -> PathBuf {
@@ -299,6 +324,12 @@ impl Shell {
         self.talk.wait(what, found)
     }
 
+    /// What came and was not waited for is of no interest any more.
+    pub fn forget(&mut self) {
+        while self.talk.messages.try_recv().is_ok() {}
+        self.talk.seen.clear();
+    }
+
     pub fn ends_within(&mut self, patience: Duration) {
         let child = &mut self.child;
         until(patience, "the softphone ends", || matches!(child.try_wait(), Ok(Some(s)) if s.success()));
@@ -324,7 +355,7 @@ impl Shell {
     }
 
     pub fn restart(&mut self, idle_ms: &str) {
-        self.child = serve(self.dir.path(), idle_ms);
+        self.child = serve(self.dir.path(), idle_ms, &[]);
         self.attach();
     }
 }
