@@ -59,7 +59,8 @@ fn still_sound(peer: &mut Peer, phone: &mut Console, before: Held) {
     peer.ordinary_calls(phone);
     assert_eq!(calls(phone), Vec::<Value>::new());
     let now = held(phone);
-    assert!(now.kb < before.kb + MOST_KB && now.fds <= before.fds + MOST_FDS, "{before:?}, then {now:?}");
+    let grown = !drive::is_sanitized() && now.kb >= before.kb + MOST_KB;
+    assert!(!grown && now.fds <= before.fds + MOST_FDS, "{before:?}, then {now:?}");
 }
 
 /// A phone that has had its first calls, so that what is made once is made.
@@ -443,7 +444,7 @@ fn storms_of_other_requests() {
         still_sound(&mut peer, &mut phone, before);
         grown.push(held(&phone).kb);
     }
-    assert!(grown[2] < grown[0] + 1000, "it grows with each storm: {before:?}, {grown:?}");
+    assert!(drive::is_sanitized() || grown[2] < grown[0] + 1000, "it grows with each storm: {before:?}, {grown:?}");
 }
 
 /// Within a call each request has a transaction for 32 s: there is an end of them, and of the call all the same.

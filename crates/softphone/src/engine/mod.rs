@@ -359,7 +359,10 @@ impl Loop {
                 Ok(Reply::Done)
             }
             Command::Statistics { call } => self.statistics(call),
-            Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
+            Command::Snapshot => {
+                self.tell_memory("snapshot");
+                Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) })
+            }
             // The hub keeps it; it comes here only when there is no hub that could start a shell.
             Command::ShellIs { .. } => Ok(Reply::Done),
             Command::Shutdown { when_idle } => {
@@ -428,7 +431,9 @@ impl Loop {
     fn tell_memory(&self, over: &str) {
         if tracing::enabled!(tracing::Level::DEBUG) {
             let (heap, pools, pool_bytes) = self.phone.memory();
-            tracing::debug!(over, heap, pools, pool_bytes, "memory");
+            // Whole bytes would be long enough to be masked as somebody's number.
+            let kb = |bytes: u64| format!("{:.3}", bytes as f64 / 1000.0);
+            tracing::debug!(over, heap_kb = kb(heap), pools, pools_kb = kb(pool_bytes), "memory");
         }
     }
 

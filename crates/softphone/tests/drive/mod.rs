@@ -15,7 +15,22 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_linedesk-softphone");
+/// The program; `cargo xtask test --deep` runs these tests once more with one that is built with AddressSanitizer.
+fn program() -> Command {
+    let mut program = Command::new(
+        std::env::var_os("LINEDESK_SOFTPHONE").unwrap_or_else(|| env!("CARGO_BIN_EXE_linedesk-softphone").into()),
+    );
+    // The sanitizer's runtime has to come before all other libraries.
+    if let Some(runtime) = std::env::var_os("LINEDESK_SOFTPHONE_PRELOAD") {
+        program.env("LD_PRELOAD", runtime);
+    }
+    program
+}
+
+/// Memory means something else then.
+pub fn is_sanitized() -> bool {
+    std::env::var_os("LINEDESK_SOFTPHONE_PRELOAD").is_some()
+}
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Host and port that a variable of the lab tells.
@@ -125,7 +140,7 @@ impl Console {
 
     /// With sound, when `environment` says where.
     pub fn start_with(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut child = program()
             .arg("console")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(arguments)
@@ -203,7 +218,7 @@ pub struct Shell {
 }
 
 fn serve(dir: &Path, idle_ms: &str, environment: &[(&str, &str)]) -> Child {
-    Command::new(BINARY)
+    program()
         .envs(environment.iter().copied())
         .args(["serve", "--null-audio", "--session", "anna", "--runtime-dir"])
         .arg(dir)
