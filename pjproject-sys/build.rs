@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 const SHIM: &[&str] = &[
     "shim/life.cpp",
+    "shim/guard.cpp",
     "shim/accounts.cpp",
     "shim/servers.cpp",
     "shim/calls.cpp",
@@ -164,6 +165,10 @@ fn compile_shim(prefix: &Path, pc: &PkgConfig) {
         build.flag("-isystem").flag(prefix.join("include"));
         build.flag("-fstack-protector-strong").flag_if_supported("-fvisibility=hidden");
         build.flag("-Wno-unused-parameter");
+        // The shim is sanitized as pjproject is; whoever links the program adds the runtime (see sanitized.sh).
+        for flag in env::var("LINEDESK_PJ_CFLAGS").unwrap_or_default().split_whitespace() {
+            build.flag(flag);
+        }
         if env::var("OPT_LEVEL").is_ok_and(|o| o != "0") {
             build.flag("-U_FORTIFY_SOURCE").flag("-D_FORTIFY_SOURCE=2");
         }

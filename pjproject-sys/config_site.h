@@ -15,6 +15,12 @@
 #define PJSIP_DONT_SWITCH_TO_TCP          1
 #define PJSUA_MAX_CALLS                   32
 #define PJSUA_MAX_ACC                     16
+/* Lines of media in a call. Each audio line of an offer takes two sockets before anybody looks at it: eight calls with the
+ * default of sixteen lines would take all handles. */
+#define PJSUA_MAX_CALL_MEDIA              4
+/* Seconds in which who connects to us has to say something sensible; the default is to wait for ever. */
+#define PJSIP_TCP_INITIAL_TIMEOUT         10
+#define PJSIP_TRANSPORT_SERVER_IDLE_TIME_FIRST 10
 #define PJSUA_MAX_PLAYERS                 32
 #define PJSUA_MAX_RECORDERS               32
 #define PJSUA_MAX_CONF_PORTS              254

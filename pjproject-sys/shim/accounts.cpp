@@ -54,8 +54,17 @@ namespace linedesk {
 
 void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
     quietly([&] {
+        auto *tp = static_cast<pjsip_transport *>(prm.hnd);
+        if (tp && prm.state == PJSIP_TP_STATE_CONNECTED && tp->dir == PJSIP_TP_DIR_INCOMING) {
+            // The door looks at messages; a stranger's connection would take a handle without sending any.
+            char address[PJ_INET6_ADDRSTRLEN + 10];
+            pj_sockaddr_print(&tp->key.rem_addr, address, sizeof address, 0);
+            if (!phone_.is_stranger(address)) return;
+            phone_.turned_away(address);
+            pjsip_transport_shutdown2(tp, PJ_TRUE);
+            return;
+        }
         if (prm.state != PJSIP_TP_STATE_DISCONNECTED) return;
-        const auto *tp = static_cast<const pjsip_transport *>(prm.hnd);
         if (tp && tp->dir == PJSIP_TP_DIR_OUTGOING && (tp->flag & PJSIP_TRANSPORT_RELIABLE)) {
             char where[PJ_INET6_ADDRSTRLEN + 10];
             ld_event e{};

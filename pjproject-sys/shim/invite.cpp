@@ -79,7 +79,8 @@ namespace linedesk {
 void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
     quietly([&] {
         int32_t refuse = phone_.refuse.load();
-        if (refuse == 0 && pjsua_call_get_count() > phone_.config.max_calls) refuse = PJSIP_SC_BUSY_HERE;
+        // Most are refused before they come here (guard.cpp).
+        if (refuse == 0 && live_calls() > phone_.config.max_calls) refuse = PJSIP_SC_BUSY_HERE;
         if (refuse != 0) {
             pjsua_call_hangup(prm.callId, static_cast<unsigned>(refuse), nullptr, nullptr);
             ld_event e{};

@@ -1,6 +1,10 @@
 // The life of the phone: pjlib's start and end, its log, its codecs and ports, and the door that strangers knock at.
 #include "card.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 using namespace linedesk;
 
 namespace {
@@ -31,24 +35,9 @@ pj_bool_t turn_away_strangers(pjsip_rx_data *rdata) {
     bool stranger = false;
     quietly([&] {
         if (!phone) return;
-        {
-            std::lock_guard<std::mutex> lock(phone->mutex);
-            stranger = phone->servers.count(rdata->pkt_info.src_name) == 0;
-        }
-        if (!stranger) {
-            trace_received(*phone, *rdata);
-            return;
-        }
-        int32_t count = ++phone->strangers;
-        pj_time_val now;
-        pj_gettickcount(&now);
-        int64_t told = phone->stranger_told.load();
-        if ((told != 0 && now.sec - told < 10) || !phone->stranger_told.compare_exchange_strong(told, now.sec + 1)) return;
-        ld_event e{};
-        e.kind = LD_EVENT_STRANGER;
-        e.code = count;
-        e.text = rdata->pkt_info.src_name;
-        phone->post(e);
+        stranger = phone->is_stranger(rdata->pkt_info.src_name);
+        if (stranger) phone->turned_away(rdata->pkt_info.src_name);
+        else trace_received(*phone, *rdata);
     });
     return stranger ? PJ_TRUE : PJ_FALSE;
 }
@@ -95,6 +84,19 @@ pjsip_module the_door = {
 
 namespace linedesk {
 
+void Phone::turned_away(const char *address) {
+    int32_t count = ++strangers;
+    pj_time_val now;
+    pj_gettickcount(&now);
+    int64_t told = stranger_told.load();
+    if ((told != 0 && now.sec - told < 10) || !stranger_told.compare_exchange_strong(told, now.sec + 1)) return;
+    ld_event e{};
+    e.kind = LD_EVENT_STRANGER;
+    e.code = count;
+    e.text = address;
+    post(e);
+}
+
 void PhoneLog::write(const LogEntry &entry) {
     if (phone_.config.on_log)
         phone_.config.on_log(phone_.config.context, entry.level, entry.msg.data(), static_cast<uint32_t>(entry.msg.size()));
@@ -116,7 +118,8 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         ep.libCreate();
         EpConfig c;
         c.uaConfig.threadCnt = 1;
-        c.uaConfig.maxCalls = config->max_calls + 4;
+        // Those that were hung up keep their place until the other side has confirmed it, or 32 s.
+        c.uaConfig.maxCalls = config->max_calls + 16;
         c.uaConfig.userAgent = phone->user_agent;
         c.uaConfig.mwiUnsolicitedEnabled = false;
         c.logConfig.level = static_cast<unsigned>(config->log_level);
@@ -140,6 +143,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
             ep.libInit(c);
             at_the_door = phone.get();
             pj_status_t status = pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &the_door);
+            if (status == PJ_SUCCESS) status = guard(phone.get());
             if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
             phone->resolve_by_table();
             // Losing an answer within a call is no reason to end it: sound may flow all the same. Whether anybody is there is
@@ -155,6 +159,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         } catch (...) {
             try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
             at_the_door = nullptr;
+            guard(nullptr);
             throw;
         }
         phone->rtp_first = config->rtp_first;
@@ -196,8 +201,19 @@ void ld_destroy(ld_phone *phone) {
     pj_log_set_level(0);
     quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
     at_the_door = nullptr;
+    guard(nullptr);
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
+}
+
+void ld_memory_use(ld_phone *, ld_memory *memory) {
+    memory->heap = 0;
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    const struct mallinfo2 info = mallinfo2();
+    memory->heap = info.uordblks + info.hblkhd;
+#endif
+    memory->pools = pjsua_var.cp.used_count;
+    memory->pool_bytes = pjsua_var.cp.used_size;
 }
 
 void ld_log_level(ld_phone *phone, int32_t level, bool sip_trace) {

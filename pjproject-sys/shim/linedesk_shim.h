@@ -155,11 +155,17 @@ typedef struct ld_stats {
 /* In the place of a level in on_log: a whole SIP message, after a line that says where from or to. */
 enum { LD_LOG_SIP = 100 };
 
+/* What the process holds: bytes of the heap (0 where that is not known), pools of pjlib in use, and their bytes. */
+typedef struct ld_memory {
+    uint64_t heap, pools, pool_bytes;
+} ld_memory;
+
 /* Starts pjlib and pjsua2; one phone in a process. */
 ld_phone *ld_create(const ld_config *config, ld_error *error);
 /* Ends all: calls, registrations (without waiting for the answers: wait before), threads. No callback comes after it. */
 void ld_destroy(ld_phone *phone);
 const char *ld_version(void);
+void ld_memory_use(ld_phone *phone, ld_memory *memory);
 /* level: 0-5 of pjlib. */
 void ld_log_level(ld_phone *phone, int32_t level, bool sip_trace);
 

@@ -172,6 +172,7 @@ public:
     std::atomic<bool> stun_lives{false};
     std::atomic<int32_t> strangers{0};
     std::atomic<int64_t> stranger_told{0};
+    std::atomic<int64_t> refused_told{0};
     // Where the microphone goes whatever the calls hear of it: the bridge measures only what somebody listens to, and who
     // speaks while muted is to be told.
     pj_pool_t *meter_pool = nullptr;
@@ -216,6 +217,12 @@ public:
     TransportId transport(int32_t kind, const std::string &extra_ca, bool ipv6);
     // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
     void resolve_by_table();
+    bool is_stranger(const char *address) {
+        std::lock_guard<std::mutex> lock(mutex);
+        return servers.count(address) == 0;
+    }
+    // Counts what was dropped, and tells it now and then.
+    void turned_away(const char *address);
 };
 
 // Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.
@@ -225,6 +232,10 @@ void unload_plugins();
 // At the end of the phone.
 void end_players(Phone &phone);
 void end_ear(Phone &phone);
+// Calls that are not being hung up.
+unsigned live_calls();
+// The bounds of guard.cpp are kept for this phone; nullptr: no longer.
+pj_status_t guard(Phone *phone);
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 

@@ -172,8 +172,8 @@ fn what_a_killed_softphone_left_is_cleared() {
 fn a_call_in_the_slot_of_an_earlier_one_lives_on() {
     let (mut anna, mut boris) = (Console::registered("1001"), Console::registered("1002"));
     let dial = json!({"do": "dial", "account": "1001", "target": "1002"});
-    // As many as there are slots: the eight that may be, and four to be refused in.
-    for _ in 0..12 {
+    // As many as there are slots: the eight that may be, and sixteen of which the end is not confirmed yet.
+    for _ in 0..24 {
         let call = anna.ask(dial.clone())["call"]["id"].clone();
         boris.wait("ringing", |m| call_in(m, "ringing"));
         anna.ask(json!({"do": "hang-up", "call": call}));

@@ -11,17 +11,6 @@ use drive::{Shell, call_in, ended, registration};
 use peer::{Peer, sdp};
 use serde_json::json;
 
-/// All lines of the softphone of this shell.
-fn log_of(shell: &Shell) -> String {
-    let files = std::fs::read_dir(shell.dir().join("log")).unwrap();
-    let is_log = |name: &str| name.starts_with("softphone.") && name.ends_with(".log");
-    files
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| is_log(&path.file_name().unwrap().to_string_lossy()))
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect()
-}
-
 fn a_call(shell: &mut Shell, peer: &mut Peer, number: &str) {
     let call = shell.ask(json!({"do": "dial", "account": "1001", "target": number}))["call"]["id"].clone();
     let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
@@ -52,9 +41,9 @@ fn the_log_tells_what_it_is_asked_to_and_no_secret() {
     shell.wait("registered", |m| registration(m, "registered"));
     a_call(&mut shell, &mut peer, "74951234567");
     // Whoever writes the line runs beside whoever answers the command.
-    drive::until(Duration::from_secs(5), "the BYE is in the log", || log_of(&shell).contains("\nBYE sip:"));
+    drive::until(Duration::from_secs(5), "the BYE is in the log", || shell.log().contains("\nBYE sip:"));
 
-    let log = log_of(&shell);
+    let log = shell.log();
     assert!(log.contains("INVITE sip:…67@127.0.0.1"), "the trace shows the call: {log}");
     assert!(log.contains("Authorization:…"), "and that it was authorized: {log}");
     for secret in ["nonceofthetest", "opaqueofthetest", "response=\"", "topsecreticepassword"] {
@@ -66,15 +55,13 @@ fn the_log_tells_what_it_is_asked_to_and_no_secret() {
 
     shell.ask(json!({"do": "log", "level": "info", "sip_trace": true, "numbers": true}));
     a_call(&mut shell, &mut peer, "74951234567");
-    drive::until(Duration::from_secs(5), "numbers are written out", || {
-        log_of(&shell).contains("INVITE sip:74951234567@")
-    });
-    assert!(!log_of(&shell).contains("topsecreticepassword"), "secrets never are");
+    drive::until(Duration::from_secs(5), "numbers are written out", || shell.log().contains("INVITE sip:74951234567@"));
+    assert!(!shell.log().contains("topsecreticepassword"), "secrets never are");
 
     shell.ask(json!({"do": "log", "level": "info"}));
-    let before = log_of(&shell).matches("received from").count();
+    let before = shell.log().matches("received from").count();
     a_call(&mut shell, &mut peer, "74951112233");
-    let log = log_of(&shell);
+    let log = shell.log();
     assert_eq!(log.matches("received from").count(), before, "the trace has ended: {log}");
     assert!(!log.contains("74951112233"), "{log}");
 }
@@ -90,8 +77,8 @@ fn an_ordinary_log_names_nobody() {
     a_call(&mut shell, &mut peer, "74951234567");
     peer.say(peer.invite("named", &sdp("8", "")));
     shell.wait("ringing", |m| call_in(m, "ringing"));
-    drive::until(Duration::from_secs(5), "both calls are in the log", || log_of(&shell).contains("incoming call"));
-    let log = log_of(&shell);
+    drive::until(Duration::from_secs(5), "both calls are in the log", || shell.log().contains("incoming call"));
+    let log = shell.log();
     for private in ["74951234567", "74959998877", "Jane Doe", "2002", "12345"] {
         assert!(!log.contains(private), "{private} is in the log: {log}");
     }

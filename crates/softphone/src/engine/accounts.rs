@@ -380,6 +380,7 @@ impl Loop {
 
     pub(super) fn registration_answer(&mut self, native: NativeAccount, answer: Answer) {
         let Answer { number, code, reason, contact, tls, faults, expires_s } = answer;
+        self.tell_memory("registration");
         let Some(id) = self.account_of(native).cloned() else { return };
         let Some(state) = self.accounts.get_mut(&id) else { return };
         if state.servers.registration != number {

@@ -395,7 +395,10 @@ impl Loop {
             Command::StartTest { test } => self.start_test(test),
             Command::StopTest => self.stop_test(),
             Command::Statistics { call } => self.statistics(call),
-            Command::Snapshot => Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) }),
+            Command::Snapshot => {
+                self.tell_memory("snapshot");
+                Ok(Reply::Snapshot { snapshot: Box::new(self.snapshot()) })
+            }
             // The hub keeps it; it comes here only when there is no hub that could start a shell.
             Command::ShellIs { .. } => Ok(Reply::Done),
             Command::Shutdown { when_idle } => {
@@ -464,6 +467,17 @@ impl Loop {
         while self.forget.first().is_some_and(|(at, _)| *at <= now) {
             let (_, call) = self.forget.remove(0);
             self.phone.forget(call);
+            self.tell_memory("call");
+        }
+    }
+
+    /// For whoever looks for a leak: what there is when something is over.
+    fn tell_memory(&self, over: &str) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let (heap, pools, pool_bytes) = self.phone.memory();
+            // Whole bytes would be long enough to be masked as somebody's number.
+            let kb = |bytes: u64| format!("{:.3}", bytes as f64 / 1000.0);
+            tracing::debug!(over, heap_kb = kb(heap), pools, pools_kb = kb(pool_bytes), "memory");
         }
     }
 

@@ -17,7 +17,22 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_linedesk-softphone");
+/// The program; `cargo xtask test --deep` runs these tests once more with one that is built with AddressSanitizer.
+fn program() -> Command {
+    let mut program = Command::new(
+        std::env::var_os("LINEDESK_SOFTPHONE").unwrap_or_else(|| env!("CARGO_BIN_EXE_linedesk-softphone").into()),
+    );
+    // The sanitizer's runtime has to come before all other libraries.
+    if let Some(runtime) = std::env::var_os("LINEDESK_SOFTPHONE_PRELOAD") {
+        program.env("LD_PRELOAD", runtime);
+    }
+    program
+}
+
+/// Memory means something else then.
+pub fn is_sanitized() -> bool {
+    std::env::var_os("LINEDESK_SOFTPHONE_PRELOAD").is_some()
+}
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Host and port that a variable of the lab tells.
@@ -177,13 +192,15 @@ impl Console {
 
     /// With sound, when `environment` says where.
     pub fn start_with(arguments: &[&str], environment: &[(&'static str, String)]) -> Self {
-        Self::start_by(Command::new(BINARY), arguments, environment)
+        Self::start_by(program(), arguments, environment)
     }
 
     /// In another network namespace, that of the process `pid`.
     pub fn start_in(pid: u32, arguments: &[&str]) -> Self {
         let mut enter = Command::new("nsenter");
-        enter.args(["-t", &pid.to_string(), "-n", BINARY]);
+        let inside = program();
+        enter.args(["-t", &pid.to_string(), "-n"]).arg(inside.get_program());
+        enter.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Self::start_by(enter, &[&["--null-audio"], arguments].concat(), &[])
     }
 
@@ -240,6 +257,15 @@ impl Console {
         result["error"].clone()
     }
 
+    /// Whether it is done does not matter.
+    pub fn try_ask(&mut self, command: Value) -> Value {
+        self.request(command)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
         self.talk.wait(what, found)
     }
@@ -281,8 +307,9 @@ pub struct Shell {
     talk: Talk,
 }
 
-fn serve(dir: &Path, idle_ms: &str) -> Child {
-    Command::new(BINARY)
+fn serve(dir: &Path, idle_ms: &str, environment: &[(&str, &str)]) -> Child {
+    program()
+        .envs(environment.iter().copied())
         .args(["serve", "--null-audio", "--session", "anna", "--runtime-dir"])
         .arg(dir)
         .arg("--log-dir")
@@ -310,12 +337,27 @@ pub fn read_frame(stream: &mut UnixStream) -> Option<Value> {
 
 impl Shell {
     pub fn start(idle_ms: &str) -> Self {
+        Self::start_with(idle_ms, &[])
+    }
+
+    pub fn start_with(idle_ms: &str, environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = serve(dir.path(), idle_ms);
+        let child = serve(dir.path(), idle_ms, environment);
         let (_, messages) = channel();
         let mut shell = Self { dir, child, stream: None, talk: Talk::new(messages) };
         shell.attach();
         shell
+    }
+
+    /// All lines of its log up to now.
+    pub fn log(&self) -> String {
+        let is_log = |name: &str| name.starts_with("softphone.") && name.ends_with(".log");
+        std::fs::read_dir(self.dir.path().join("log"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| is_log(&path.file_name().unwrap().to_string_lossy()))
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
     }
 
     pub fn dir(&self) -> PathBuf {
@@ -387,6 +429,12 @@ impl Shell {
         self.talk.wait(what, found)
     }
 
+    /// What came and was not waited for is of no interest any more.
+    pub fn forget(&mut self) {
+        while self.talk.messages.try_recv().is_ok() {}
+        self.talk.seen.clear();
+    }
+
     pub fn ends_within(&mut self, patience: Duration) {
         let child = &mut self.child;
         until(patience, "the softphone ends", || matches!(child.try_wait(), Ok(Some(s)) if s.success()));
@@ -412,7 +460,7 @@ impl Shell {
     }
 
     pub fn restart(&mut self, idle_ms: &str) {
-        self.child = serve(self.dir.path(), idle_ms);
+        self.child = serve(self.dir.path(), idle_ms, &[]);
         self.attach();
     }
 }

@@ -54,18 +54,23 @@ pub struct Peer {
 
 impl Peer {
     pub fn udp() -> Self {
-        Self::over(false)
+        Self::over(false, "127.0.0.1")
     }
 
     pub fn tcp() -> Self {
-        Self::over(true)
+        Self::over(true, "127.0.0.1")
     }
 
-    fn over(tcp: bool) -> Self {
+    /// Elsewhere: then whoever is on 127.0.0.1 is a stranger.
+    pub fn tcp_on(address: &str) -> Self {
+        Self::over(true, address)
+    }
+
+    fn over(tcp: bool, address: &str) -> Self {
         let registrar: Registrar = Box::new(|_, _| ("200 OK".to_owned(), String::new()));
         let (send, messages) = channel();
         let (at, shared) = if tcp {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let listener = TcpListener::bind((address, 0)).unwrap();
             let at = listener.local_addr().unwrap();
             let line = Line::Tcp(None);
             let shared = Arc::new(Mutex::new(Shared { line, registers: 0, registrar, polite: true }));
@@ -79,7 +84,7 @@ impl Peer {
             });
             (at, shared)
         } else {
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let socket = UdpSocket::bind((address, 0)).unwrap();
             let at = socket.local_addr().unwrap();
             let reader = socket.try_clone().unwrap();
             let line = Line::Udp(socket, None);
@@ -211,9 +216,11 @@ impl Peer {
     pub fn within(&self, answer: &Message, method: &str, cseq: u32, headers: &str, body: &str) -> String {
         let (at, way) = (self.at, if self.tcp { "TCP" } else { "UDP" });
         let id = answer.header("Call-ID");
+        // '@' is in no token.
+        let branch = id.replace('@', "-");
         let target = answer.contact().unwrap_or_else(|| format!("sip:{USER}@127.0.0.1"));
         format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}-{method}-{cseq};rport\r\nMax-Forwards: 70\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{branch}-{method}-{cseq};rport\r\nMax-Forwards: 70\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             answer.header("From"),
             answer.header("To"),
@@ -237,6 +244,37 @@ impl Peer {
             request.header("CSeq"),
             body.len()
         )
+    }
+
+    /// Many requests as fast as they are answered, each sent again until it is, as UDP demands. The answers' codes.
+    pub fn storm(
+        &mut self,
+        method: &str,
+        ids: impl Iterator<Item = String>,
+        text: impl Fn(&Self, &str) -> String,
+    ) -> Vec<u16> {
+        let mut open: Vec<String> = ids.collect();
+        let mut codes = Vec::new();
+        for _ in 0..20 {
+            for few in open.clone().chunks(20) {
+                few.iter().for_each(|id| self.say(text(self, id)));
+                while let Some((id, code)) = self.hear_within(Duration::from_millis(100), |m| {
+                    let id = few.iter().find(|id| m.header("Call-ID") == format!("{id}@peer") && open.contains(id))?;
+                    (m.code() >= 180 && m.header("CSeq").ends_with(method)).then(|| (id.clone(), m.code()))
+                }) {
+                    open.retain(|other| *other != id);
+                    codes.push(code);
+                    if few.iter().all(|id| !open.contains(id)) {
+                        break;
+                    }
+                }
+                self.forget();
+            }
+            if open.is_empty() {
+                return codes;
+            }
+        }
+        panic!("{} of the storm were not answered: {open:?}", open.len());
     }
 
     /// One call each way, from its beginning to its end.
@@ -278,7 +316,9 @@ impl Line {
             }
             // The phone may have hung up on us, which is one of the answers.
             Self::Tcp(Some(stream)) => drop(stream.write_all(bytes)),
-            Self::Udp(_, None) | Self::Tcp(None) => panic!("the phone has not been heard yet"),
+            // It has just been hung up.
+            Self::Tcp(None) => {}
+            Self::Udp(_, None) => panic!("the phone has not been heard yet"),
         }
     }
 }
@@ -319,12 +359,15 @@ fn settled(message: &Message, shared: &Mutex<Shared>) -> bool {
             shared.line.send(reply("200 OK", "").as_bytes());
             false
         }
-        "" if shared.polite && message.code() >= 300 && message.header("CSeq").ends_with("INVITE") => {
+        "" if shared.polite && message.code() >= 200 && message.header("CSeq").ends_with("INVITE") => {
             let number = message.header("CSeq").split(' ').next().unwrap_or("1");
+            let target = message.contact().unwrap_or_else(|| format!("sip:{USER}@127.0.0.1"));
+            // Of a success it is a transaction of its own (RFC 3261, 13.2.2.4).
+            let branch = if message.code() < 300 { "branch=z9hG4bKack" } else { "branch=z9hG4bK" };
             let ack = format!(
-                "ACK sip:{USER}@127.0.0.1 SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
+                "ACK {target} SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
                  CSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
-                message.header("Via"),
+                message.header("Via").replace("branch=z9hG4bK", branch),
                 message.header("From"),
                 message.header("To"),
                 message.header("Call-ID")

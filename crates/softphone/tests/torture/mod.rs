@@ -311,11 +311,31 @@ pub const MESSAGES: &[(&str, &str, Expected)] = &[
          Contact: <sip:iuser@{at}>\nContent-Type: application/sdp\n\nv=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4100 RTP/AVP 0\n",
         Survives,
     ),
-    ("one slash", "OPTIONS sip:/127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:/>\nFrom: <sip:/@/>;tag=1{id}\nCall-ID: {id}@peer\nCSeq: 1 OPTIONS\nContact: <sip:/>\nContent-Length: 0\n\n", Survives),
-    ("one slash, called", "INVITE sip:/1001 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:/1001>\nFrom: <sip:/2002>;tag=1{id}\nP-Asserted-Identity: <sip:/>\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 1\nContact: <sip:/x@{at}>\n{sdp}", Survives),
-    ("an address of nothing", "INVITE sip: SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <>\nFrom: <>;tag=1{id}\nP-Asserted-Identity: <\nRemote-Party-ID: >\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nContact: *\n{sdp}", Survives),
-    ("identities that are none", "INVITE sip:1001@127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:1001@127.0.0.1>\nFrom: <sip:2002@{at}>;tag=i{id}\nP-Asserted-Identity: \"\nP-Asserted-Identity: <tel:\nRemote-Party-ID: \"\\\nReason: Q.850;cause=\nAlert-Info: <\nCall-Info: ;answer-after=-1\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 70\nContact: <sip:2002@{at}>\n{sdp}", Survives),
-    ("not UTF-8", "INVITE sip:1001@127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:1001@127.0.0.1>\nFrom: \"{raw}\" <sip:20{raw}02@{at}>;tag=i{id}\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 70\nContact: <sip:2002@{at}>\n{sdp}", Survives),
+    (
+        "one slash",
+        "OPTIONS sip:/127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:/>\nFrom: <sip:/@/>;tag=1{id}\nCall-ID: {id}@peer\nCSeq: 1 OPTIONS\nContact: <sip:/>\nContent-Length: 0\n\n",
+        Survives,
+    ),
+    (
+        "one slash, called",
+        "INVITE sip:/1001 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:/1001>\nFrom: <sip:/2002>;tag=1{id}\nP-Asserted-Identity: <sip:/>\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 1\nContact: <sip:/x@{at}>\n{sdp}",
+        Survives,
+    ),
+    (
+        "an address of nothing",
+        "INVITE sip: SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <>\nFrom: <>;tag=1{id}\nP-Asserted-Identity: <\nRemote-Party-ID: >\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nContact: *\n{sdp}",
+        Survives,
+    ),
+    (
+        "identities that are none",
+        "INVITE sip:1001@127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:1001@127.0.0.1>\nFrom: <sip:2002@{at}>;tag=i{id}\nP-Asserted-Identity: \"\nP-Asserted-Identity: <tel:\nRemote-Party-ID: \"\\\nReason: Q.850;cause=\nAlert-Info: <\nCall-Info: ;answer-after=-1\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 70\nContact: <sip:2002@{at}>\n{sdp}",
+        Survives,
+    ),
+    (
+        "not UTF-8",
+        "INVITE sip:1001@127.0.0.1 SIP/2.0\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}\nTo: <sip:1001@127.0.0.1>\nFrom: \"{raw}\" <sip:20{raw}02@{at}>;tag=i{id}\nCall-ID: {id}@peer\nCSeq: 1 INVITE\nMax-Forwards: 70\nContact: <sip:2002@{at}>\n{sdp}",
+        Survives,
+    ),
 ];
 
 /// As it goes over the wire.

@@ -121,6 +121,14 @@ impl Phone {
         self.context.dropped.load(Ordering::Relaxed)
     }
 
+    /// Bytes of the heap (0: not known), pools of pjlib in use, bytes of those.
+    pub(crate) fn memory(&self) -> (u64, u64, u64) {
+        let mut memory = sys::ld_memory::default();
+        // SAFETY: `raw` is valid until `drop`; the shim fills the struct.
+        unsafe { sys::ld_memory_use(self.raw.as_ptr(), &raw mut memory) }
+        (memory.heap, memory.pools, memory.pool_bytes)
+    }
+
     /// `level`: 0–5 of pjlib.
     pub(crate) fn log_level(&self, level: i32, sip_trace: bool) {
         // SAFETY: `raw` is valid until `drop`; the shim stores numbers.
