@@ -3,15 +3,16 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod card;
 mod drive;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use card::Card;
 use drive::{Console, call_in, configure, registration, until};
 use serde_json::json;
 
@@ -67,9 +68,9 @@ fn what_is_wrong_with_the_sound_is_told() {
     warned(&mut anna, json!(["muted-speaking"]));
     anna.ask(json!({"do": "mute", "call": call, "muted": false}));
     warned(&mut anna, json!([]));
-    card.microphone(false);
+    card.switch_microphone(false);
     warned(&mut anna, json!(["microphone-silent"]));
-    card.microphone(true);
+    card.switch_microphone(true);
     warned(&mut anna, json!([]));
     anna.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
@@ -112,67 +113,6 @@ fn recordings() -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(Path::new(&base).join("spool/monitor")).unwrap();
     let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rx-"));
     entries.map(|entry| entry.unwrap().path()).filter(is_ours).collect()
-}
-
-/// A microphone that is a tone of 440 Hz, and a loudspeaker into nowhere.
-struct Card {
-    directory: tempfile::TempDir,
-    server: Child,
-}
-
-impl Card {
-    fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        std::fs::write(
-            at.join("card.pa"),
-            "load-module module-native-protocol-unix auth-anonymous=1\n\
-             load-module module-null-sink sink_name=spk rate=48000\n\
-             load-module module-sine-source source_name=mic rate=48000 frequency=440\n\
-             set-default-sink spk\n\
-             set-default-source mic\n",
-        )
-        .unwrap();
-        let server = Command::new("pulseaudio")
-            .args(["-n", "-F"])
-            .arg(at.join("card.pa"))
-            .args(["--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no", "--disable-shm=yes"])
-            .envs(["HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"].map(|name| (name, at)))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("pulseaudio is installed by cargo xtask setup");
-        let card = Self { directory, server };
-        until(PATIENCE, "the sound card", || {
-            let mut list = Command::new("pactl");
-            let list = list.args(["list", "short", "sources"]).envs(card.environment()).stderr(Stdio::null()).output();
-            list.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).contains("\tmic\t"))
-        });
-        card
-    }
-
-    fn environment(&self) -> Vec<(&'static str, String)> {
-        let at = self.directory.path().to_string_lossy().into_owned();
-        vec![
-            ("PULSE_SERVER", format!("unix:{at}/native")),
-            ("PULSE_RUNTIME_PATH", at.clone()),
-            ("PULSE_STATE_PATH", at),
-        ]
-    }
-
-    /// Gives its tone, or nothing at all, like one with its switch off.
-    fn microphone(&self, on: bool) {
-        let mut pactl = Command::new("pactl");
-        pactl.args(["set-source-mute", "mic", if on { "0" } else { "1" }]).envs(self.environment());
-        assert!(pactl.status().unwrap().success(), "pactl");
-    }
-}
-
-impl Drop for Card {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 /// Asterisk's manager interface, all events.

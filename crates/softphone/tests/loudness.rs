@@ -64,9 +64,8 @@ const STEPS: [u32; 10] = [500, 700, 900, 1100, 1300, 1500, 1700, 1900, 2100, 230
 /// Ten tones, a tenth of a second each: what is missing at the beginning is known exactly.
 fn ladder() -> Vec<i16> {
     let step = |hertz: u32| {
-        (0..RATE / 10).map(move |i| {
-            ((std::f64::consts::TAU * f64::from(hertz * i) / f64::from(RATE)).sin() * 12_000.0) as i16
-        })
+        (0..RATE / 10)
+            .map(move |i| ((std::f64::consts::TAU * f64::from(hertz * i) / f64::from(RATE)).sin() * 12_000.0) as i16)
     };
     STEPS.into_iter().flat_map(step).collect()
 }
@@ -182,7 +181,8 @@ fn voice(speech: f64, noise: f64) -> Vec<i16> {
             let t = f64::from(i) / rate;
             // Syllables of 250 ms, five of them, then a pause of 750 ms.
             let in_phrase = t % 2.0;
-            let loud = if in_phrase < 1.25 { (std::f64::consts::PI * (in_phrase % 0.25) / 0.25).sin().powi(2) } else { 0.0 };
+            let loud =
+                if in_phrase < 1.25 { (std::f64::consts::PI * (in_phrase % 0.25) / 0.25).sin().powi(2) } else { 0.0 };
             let pitch = 1.0 + 0.03 * (std::f64::consts::TAU * 1.3 * t).sin();
             let tone: f64 = weights.iter().map(|(hz, w)| w * (std::f64::consts::TAU * hz * pitch * t).sin()).sum();
             let sample = tone / power.sqrt() * loud * speech * 1.6 + hiss() * noise * 1.73;

@@ -4,15 +4,15 @@
 //! and whatever changes, [`Loop::settle_sound`](super::Loop) brings what is open in line.
 
 mod device;
+mod open;
 #[cfg(target_os = "linux")]
 mod pulse;
 mod resume;
 mod settings;
-mod open;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use softphone_api::sound::volume_key;
 use softphone_api::{AudioDevice, DeviceChoice, Media, SoundSettings, SoundState};
@@ -20,6 +20,21 @@ use softphone_api::{AudioDevice, DeviceChoice, Media, SoundSettings, SoundState}
 use super::phone::SoundWish;
 use device::{Device, Seen};
 pub(crate) use watch::Sight;
+
+/// How long until a device that failed is tried again when nothing else is there; longer while another works.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often what works is interrupted for that.
+const MOST_TRIES: u32 = 3;
+
+/// A device by name and direction.
+type Key = (String, bool);
+
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    /// When it gets another chance; none: when it comes anew, is chosen, or with the next call.
+    again_at: Option<Instant>,
+}
 
 pub(crate) struct Sound {
     null_audio: bool,
@@ -31,11 +46,12 @@ pub(crate) struct Sound {
     looked: bool,
     /// Why it could not be looked.
     unseen: String,
-    /// Devices that did not open or broke off, and why: not tried again while another works.
-    failed: BTreeMap<(String, bool), String>,
-    retry_at: Option<Instant>,
-    /// A list that could not be handed to pjmedia while a device was being opened.
-    waiting: Option<Vec<Seen>>,
+    /// Devices that did not open or broke off.
+    failed: BTreeMap<Key, Failure>,
+    /// How often each has failed since a call began, it came or was chosen.
+    tries: BTreeMap<Key, u32>,
+    /// A list that could not be handed to pjmedia while a device was being opened, and when to try again.
+    waiting: Option<(Instant, Vec<Seen>)>,
     /// What is open, or being opened.
     open: Option<SoundWish>,
     number: u64,
@@ -56,7 +72,7 @@ impl Sound {
             looked: false,
             unseen: String::new(),
             failed: BTreeMap::new(),
-            retry_at: None,
+            tries: BTreeMap::new(),
             waiting: None,
             open: None,
             number: 0,
@@ -135,17 +151,41 @@ impl Sound {
             let (capture, is_default, id) = (s.capture, s.is_default, s.id);
             found.push(Device { index, name: s.name, label: s.label, capture, is_default, id, epoch });
         }
-        self.failed.retain(|(name, capture), _| {
-            let same = |list: &[Device]| list.iter().find(|d| d.name == *name && d.capture == *capture).map(|d| d.id);
-            same(&found).is_some() && same(&found) == same(&self.found)
-        });
+        let is_same = |(name, capture): &Key| {
+            let id = |list: &[Device]| list.iter().find(|d| d.name == *name && d.capture == *capture).map(|d| d.id);
+            id(&found).is_some() && id(&found) == id(&self.found)
+        };
+        self.failed.retain(|key, _| is_same(key));
+        self.tries.retain(|key, _| is_same(key));
         self.found = found;
         self.looked = true;
     }
 
+    /// What has failed gets another chance.
+    fn forgive(&mut self) {
+        self.failed.clear();
+        self.tries.clear();
+    }
+
+    /// A device did not open or broke off. It is not tried again at once; and while another works, which a try would
+    /// interrupt, only a few times and ever later.
+    fn fail(&mut self, name: String, capture: bool, why: String, now: Instant) {
+        let tries = self.tries.entry((name.clone(), capture)).or_default();
+        *tries += 1;
+        let again_at = (*tries <= MOST_TRIES).then(|| now + RETRY * 2_u32.pow(*tries));
+        self.failed.insert((name, capture), Failure { why, again_at });
+        for (capture, choice) in [(true, &self.settings.capture), (false, &self.settings.playback)] {
+            if self.resolve(choice, capture).is_none() {
+                for (_, failure) in self.failed.iter_mut().filter(|((_, of), _)| *of == capture) {
+                    failure.again_at = Some(failure.again_at.map_or(now + RETRY, |at| at.min(now + RETRY)));
+                }
+            }
+        }
+    }
+
     /// Every device is opened anew and gets another chance.
     fn begin_anew(&mut self) {
-        self.failed.clear();
+        self.forgive();
         for d in &mut self.found {
             self.epoch += 1;
             d.epoch = self.epoch;
@@ -187,7 +227,7 @@ impl Sound {
         if !self.unseen.is_empty() {
             return format!("the sound devices could not be listed ({}): restart the sound server", self.unseen);
         }
-        if let Some(((name, capture), why)) = self.failed.first_key_value() {
+        if let Some(((name, capture), Failure { why, .. })) = self.failed.first_key_value() {
             let what = if *capture { "microphone" } else { "loudspeaker" };
             let label = self.device(name, *capture).map_or(name.as_str(), |d| &d.label);
             let now = if if *capture { speaks } else { hears } { "another is used" } else { "calls carry silence" };
@@ -240,11 +280,12 @@ mod tests {
 
     #[test]
     fn the_chosen_then_the_systems_then_any() {
-        let mut sound = with(vec![seen("desk", false, false, 1), seen("hall", false, true, 2), seen("head", false, false, 3)]);
+        let mut sound =
+            with(vec![seen("desk", false, false, 1), seen("hall", false, true, 2), seen("head", false, false, 3)]);
         assert_eq!(hears(&sound, &named("head")).unwrap(), "head");
         assert_eq!(hears(&sound, &DeviceChoice::System).unwrap(), "hall");
         for (broken, next) in [("head", Some("hall")), ("hall", Some("desk")), ("desk", None)] {
-            sound.failed.insert((broken.into(), false), "gone".into());
+            sound.fail(broken.into(), false, "gone".into(), Instant::now());
             assert_eq!(hears(&sound, &named("head")).as_deref(), next);
         }
         assert!(sound.state().problem.contains("does not work (gone)"), "{}", sound.state().problem);
@@ -262,12 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_failed_is_tried_again_but_interrupts_what_works_only_a_few_times() {
+        let mut sound = with(vec![seen("head", false, true, 1), seen("hall", false, false, 2)]);
+        let now = Instant::now();
+        let in_seconds =
+            |sound: &Sound, name: &str| sound.failed[&(name.to_owned(), false)].again_at.map(|at| (at - now).as_secs());
+        for again in [Some(4), Some(8), Some(16), None] {
+            sound.fail("head".into(), false, "it has stopped".into(), now);
+            assert_eq!(in_seconds(&sound, "head"), again);
+        }
+        sound.fail("hall".into(), false, "it has stopped".into(), now);
+        assert_eq!((in_seconds(&sound, "head"), in_seconds(&sound, "hall")), (Some(2), Some(2)), "nothing works");
+    }
+
+    #[test]
     fn a_device_that_came_back_is_another_one() {
         let mut sound = with(vec![seen("head", false, false, 1), seen("hall", false, true, 2)]);
         let epoch = |sound: &Sound, name: &str| sound.device(name, false).unwrap().epoch;
         let (head, hall) = (epoch(&sound, "head"), epoch(&sound, "hall"));
-        sound.failed.insert(("head".into(), false), "it has gone".into());
-        sound.failed.insert(("hall".into(), false), "it has gone".into());
+        sound.fail("head".into(), false, "it has gone".into(), Instant::now());
+        sound.fail("hall".into(), false, "it has gone".into(), Instant::now());
         take(&mut sound, vec![seen("head", false, false, 3), seen("hall", false, true, 2)]);
         assert_ne!(epoch(&sound, "head"), head);
         assert_eq!(epoch(&sound, "hall"), hall);

@@ -129,10 +129,16 @@ impl Card {
         number
     }
 
+    /// `mic` gives its tone, or nothing at all, like one with its switch off.
+    pub fn switch_microphone(&self, on: bool) {
+        self.pactl(&["set-source-mute", "mic", if on { "0" } else { "1" }]);
+    }
+
     /// Number of the module that made a device.
     pub fn module_of(&self, device: &str) -> String {
         let list = self.list("modules");
-        let line = list.lines().find(|line| line.contains(&format!("_name={device} "))).unwrap_or_else(|| panic!("{list}"));
+        let line =
+            list.lines().find(|line| line.contains(&format!("_name={device} "))).unwrap_or_else(|| panic!("{list}"));
         line.split('\t').next().unwrap().to_owned()
     }
 
@@ -209,7 +215,8 @@ fn speak(pipe: &Path, samples: &[i16], stopped: &Receiver<()>) {
             return;
         }
         // Not to wait for a server that is not there; it makes the pipe, and reads from it as long as it lives.
-        let nonblocking = || std::fs::OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(pipe).ok();
+        let nonblocking =
+            || std::fs::OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(pipe).ok();
         let now: Vec<u8> = bytes.by_ref().take(step * 2).collect();
         open = open.or_else(nonblocking);
         if let Some(file) = open.as_mut()

@@ -18,8 +18,8 @@ use super::Event;
 pub(crate) use accounts::{AccountSettings, NativeAccount};
 pub(crate) use calls::Counters;
 pub(crate) use events::{Invite, PhoneEvent, Stream};
-pub(crate) use sound::{NativeDevice, SoundWish};
 pub(super) use sound::probe_devices;
+pub(crate) use sound::{NativeDevice, SoundWish};
 
 /// What pjlib said no with.
 #[derive(Debug, Clone, thiserror::Error)]

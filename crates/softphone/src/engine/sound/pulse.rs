@@ -113,10 +113,12 @@ impl Server {
             .iter()
             // What a loudspeaker plays is nobody's voice.
             .filter(|source| source.monitor_of_sink_index.is_none())
-            .filter_map(|s| seen(&s.name, s.description.as_deref(), s.index, true, named(&info.default_source_name, &s.name)));
-        let loudspeakers = sinks
-            .iter()
-            .filter_map(|s| seen(&s.name, s.description.as_deref(), s.index, false, named(&info.default_sink_name, &s.name)));
+            .filter_map(|s| {
+                seen(&s.name, s.description.as_deref(), s.index, true, named(&info.default_source_name, &s.name))
+            });
+        let loudspeakers = sinks.iter().filter_map(|s| {
+            seen(&s.name, s.description.as_deref(), s.index, false, named(&info.default_sink_name, &s.name))
+        });
         Ok(microphones.chain(loudspeakers).take(MOST_DEVICES).collect())
     }
 
@@ -219,7 +221,10 @@ mod tests {
     #[test]
     fn names_that_alsa_would_cut_go_by_number() {
         let one = seen(c"alsa_output.usb-00.analog-stereo", Some(c"Headset"), 3, false, true).unwrap();
-        assert_eq!((one.native.as_str(), one.label.as_str()), ("pulse:DEVICE=alsa_output.usb-00.analog-stereo", "Headset"));
+        assert_eq!(
+            (one.native.as_str(), one.label.as_str()),
+            ("pulse:DEVICE=alsa_output.usb-00.analog-stereo", "Headset")
+        );
         let two = seen(c"odd,name", None, 7, true, false).unwrap();
         assert_eq!((two.native.as_str(), two.label.as_str()), ("pulse:DEVICE=7", "odd,name"));
         assert_eq!(seen(c"", None, 1, true, false), None);

@@ -21,7 +21,9 @@ pub(crate) enum Sight {
 /// Begins; ends with the engine.
 pub(super) fn spawn(events: SyncSender<Event>) {
     #[cfg(target_os = "linux")]
-    if let Err(e) = std::thread::Builder::new().name("devices".into()).stack_size(1 << 18).spawn(move || linux::watch(&events)) {
+    if let Err(e) =
+        std::thread::Builder::new().name("devices".into()).stack_size(1 << 18).spawn(move || linux::watch(&events))
+    {
         tracing::error!("sound devices are not watched, no thread could be made: {e}");
     }
     #[cfg(not(target_os = "linux"))]
