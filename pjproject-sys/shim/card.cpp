@@ -12,8 +12,9 @@ using namespace linedesk;
 
 namespace {
 
-// How much the loudspeaker is ahead of its sound: three frames. What the microphone's buffer may hold costs no delay.
-constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
+// How much the loudspeaker is ahead of its sound: four frames; with three a busy machine stutters. What the microphone's buffer
+// may hold costs no delay.
+constexpr unsigned PLAY_LATENCY_MS = 80, CAPTURE_LATENCY_MS = 100;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;

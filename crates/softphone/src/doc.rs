@@ -38,6 +38,11 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Hold, resume, DTMF and transfers are answered when they are accepted; what happened follows as an event of the call.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
+- Sound devices are named as the sound server names them, one name for each direction. They are watched: whatever comes, goes or \
+becomes the system's choice is told by `sound` within two seconds, also in a call. A device that is chosen and absent stays the choice; until it is there the \
+system's is used, else any that works, else the call goes on in silence and `problem` says so. `capture_device` and `playback_device` are what is used.\n\
+- Devices are open from the first ring or dialling to the end of the last call, and in tests; at no other time.\n\
+- `set-sound` replaces all settings: what is not in it is as at the start. `choose-devices` changes two of them and leaves the others.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`.\n\n\
 ## Client to softphone\n\n"
     );

@@ -330,6 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn after_a_sleep_everything_is_opened_anew() {
+        let mut sound = with(vec![seen("head", true, true, 1), seen("head", false, true, 2)]);
+        sound.fail("head".into(), false, "it has stopped".into(), Instant::now());
+        let before = sound.wish(&Media::default());
+        sound.begin_anew();
+        let after = sound.wish(&Media::default());
+        assert_eq!((before.playback, after.playback.map(|(index, _)| index)), (None, Some(2)));
+        assert!(before.capture != after.capture && before.capture.map(|c| c.0) == after.capture.map(|c| c.0));
+    }
+
+    #[test]
     fn a_persons_wish_goes_before_the_profile() {
         let mut sound = with(vec![seen("head", true, true, 1), seen("head", false, true, 2)]);
         let media = Media { noise_suppression: true, ..Media::default() };
