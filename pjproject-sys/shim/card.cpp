@@ -5,15 +5,16 @@ using namespace linedesk;
 
 namespace {
 
-// How much the loudspeaker is ahead of its sound: three frames. What the microphone's buffer may hold costs no delay.
-constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
+// How much the loudspeaker is ahead of its sound: four frames; with three a busy machine stutters. What the microphone's buffer
+// may hold costs no delay.
+constexpr unsigned PLAY_LATENCY_MS = 80, CAPTURE_LATENCY_MS = 100;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
 // A microphone that gives nothing for so long is given silence for: the bridge would say its last frame over and over.
 constexpr int64_t PAUSES_MS = 100;
 // A device that is silent for so long is lost: its server hangs, or it was suspended.
-constexpr int64_t LOST_MS = 1000;
+constexpr int64_t LOST_MS = 1500;
 // But a Bluetooth headset takes its time to begin, and so does a server's virtual device, whose buffer is filled at once.
 constexpr int64_t BEGINS_MS = 5000;
 constexpr unsigned BEGINNING = 25;

@@ -43,6 +43,11 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Each call leaves one `call-ended`, also at `shutdown`.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
+- Sound devices are named as the sound server names them, one name for each direction. They are watched: whatever comes, goes or \
+becomes the system's choice is told by `sound` within two seconds, also in a call. A device that is chosen and absent stays the choice; until it is there the \
+system's is used, else any that works, else the call goes on in silence and `problem` says so. `capture_device` and `playback_device` are what is used.\n\
+- Devices are open from the first ring or dialling to the end of the last call, and in tests; at no other time.\n\
+- `set-sound` replaces all settings: what is not in it is as at the start. `choose-devices` changes two of them and leaves the others.\n\
 - A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \
 with busy, `mute`. Clients see it by the events of the call. `headset` names the one that is heard and why it is not; absent: there is none.\n\
 - A call rings on every device of `ring` at once, until it is answered or over; a device that does not open is tried again every 2 s, and when none does, `problem` of the sound state says so and the ear beeps. \

@@ -12,7 +12,7 @@ mod settings;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use softphone_api::sound::volume_key;
 use softphone_api::{AudioDevice, DeviceChoice, Media, SoundSettings, SoundState, SoundTest, TestState, TestStep};
@@ -27,6 +27,21 @@ pub(super) fn is_exclusive(device: &str) -> bool {
     cfg!(target_os = "linux") && ["plughw:", "hw:", "sysdefault:"].iter().any(|prefix| device.starts_with(prefix))
 }
 
+/// How long until a device that failed is tried again when nothing else is there; longer while another works.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often what works is interrupted for that.
+const MOST_TRIES: u32 = 3;
+
+/// A device by name and direction.
+type Key = (String, bool);
+
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    /// When it gets another chance; none: when it comes anew, is chosen, or with the next call.
+    again_at: Option<Instant>,
+}
+
 pub(crate) struct Sound {
     null_audio: bool,
     pub(crate) settings: SoundSettings,
@@ -37,11 +52,12 @@ pub(crate) struct Sound {
     looked: bool,
     /// Why it could not be looked.
     unseen: String,
-    /// Devices that did not open or broke off, and why: not tried again while another works.
-    failed: BTreeMap<(String, bool), String>,
-    retry_at: Option<Instant>,
-    /// A list that could not be handed to pjmedia while a device was being opened.
-    waiting: Option<Vec<Seen>>,
+    /// Devices that did not open or broke off.
+    failed: BTreeMap<Key, Failure>,
+    /// How often each has failed since a call began, it came or was chosen.
+    tries: BTreeMap<Key, u32>,
+    /// A list that could not be handed to pjmedia while a device was being opened, and when to try again.
+    waiting: Option<(Instant, Vec<Seen>)>,
     /// What is open, or being opened.
     open: Option<SoundWish>,
     number: u64,
@@ -74,7 +90,7 @@ impl Sound {
             looked: false,
             unseen: String::new(),
             failed: BTreeMap::new(),
-            retry_at: None,
+            tries: BTreeMap::new(),
             waiting: None,
             open: None,
             number: 0,
@@ -168,17 +184,41 @@ impl Sound {
             let (capture, is_default, id) = (s.capture, s.is_default, s.id);
             found.push(Device { index, name: s.name, label: s.label, capture, is_default, id, epoch });
         }
-        self.failed.retain(|(name, capture), _| {
-            let same = |list: &[Device]| list.iter().find(|d| d.name == *name && d.capture == *capture).map(|d| d.id);
-            same(&found).is_some() && same(&found) == same(&self.found)
-        });
+        let is_same = |(name, capture): &Key| {
+            let id = |list: &[Device]| list.iter().find(|d| d.name == *name && d.capture == *capture).map(|d| d.id);
+            id(&found).is_some() && id(&found) == id(&self.found)
+        };
+        self.failed.retain(|key, _| is_same(key));
+        self.tries.retain(|key, _| is_same(key));
         self.found = found;
         self.looked = true;
     }
 
+    /// What has failed gets another chance.
+    fn forgive(&mut self) {
+        self.failed.clear();
+        self.tries.clear();
+    }
+
+    /// A device did not open or broke off. It is not tried again at once; and while another works, which a try would
+    /// interrupt, only a few times and ever later.
+    fn fail(&mut self, name: String, capture: bool, why: String, now: Instant) {
+        let tries = self.tries.entry((name.clone(), capture)).or_default();
+        *tries += 1;
+        let again_at = (*tries <= MOST_TRIES).then(|| now + RETRY * 2_u32.pow(*tries));
+        self.failed.insert((name, capture), Failure { why, again_at });
+        for (capture, choice) in [(true, &self.settings.capture), (false, &self.settings.playback)] {
+            if self.resolve(choice, capture).is_none() {
+                for (_, failure) in self.failed.iter_mut().filter(|((_, of), _)| *of == capture) {
+                    failure.again_at = Some(failure.again_at.map_or(now + RETRY, |at| at.min(now + RETRY)));
+                }
+            }
+        }
+    }
+
     /// Every device is opened anew and gets another chance.
     fn begin_anew(&mut self) {
-        self.failed.clear();
+        self.forgive();
         for d in &mut self.found {
             self.epoch += 1;
             d.epoch = self.epoch;
@@ -224,7 +264,7 @@ impl Sound {
         if !self.unseen.is_empty() {
             return format!("the sound devices could not be listed ({}): restart the sound server", self.unseen);
         }
-        if let Some(((name, capture), why)) = self.failed.first_key_value() {
+        if let Some(((name, capture), Failure { why, .. })) = self.failed.first_key_value() {
             let what = if *capture { "microphone" } else { "loudspeaker" };
             let label = self.device(name, *capture).map_or(name.as_str(), |d| &d.label);
             let now = if if *capture { speaks } else { hears } { "another is used" } else { "calls carry silence" };
@@ -290,7 +330,7 @@ mod tests {
         assert_eq!(hears(&sound, &named("head")).unwrap(), "head");
         assert_eq!(hears(&sound, &DeviceChoice::System).unwrap(), "hall");
         for (broken, next) in [("head", Some("hall")), ("hall", Some("desk")), ("desk", None)] {
-            sound.failed.insert((broken.into(), false), "gone".into());
+            sound.fail(broken.into(), false, "gone".into(), Instant::now());
             assert_eq!(hears(&sound, &named("head")).as_deref(), next);
         }
         assert!(sound.state().problem.contains("does not work (gone)"), "{}", sound.state().problem);
@@ -308,16 +348,41 @@ mod tests {
     }
 
     #[test]
+    fn what_has_failed_is_tried_again_but_interrupts_what_works_only_a_few_times() {
+        let mut sound = with(vec![seen("head", false, true, 1), seen("hall", false, false, 2)]);
+        let now = Instant::now();
+        let in_seconds =
+            |sound: &Sound, name: &str| sound.failed[&(name.to_owned(), false)].again_at.map(|at| (at - now).as_secs());
+        for again in [Some(4), Some(8), Some(16), None] {
+            sound.fail("head".into(), false, "it has stopped".into(), now);
+            assert_eq!(in_seconds(&sound, "head"), again);
+        }
+        sound.fail("hall".into(), false, "it has stopped".into(), now);
+        assert_eq!((in_seconds(&sound, "head"), in_seconds(&sound, "hall")), (Some(2), Some(2)), "nothing works");
+    }
+
+    #[test]
     fn a_device_that_came_back_is_another_one() {
         let mut sound = with(vec![seen("head", false, false, 1), seen("hall", false, true, 2)]);
         let epoch = |sound: &Sound, name: &str| sound.device(name, false).unwrap().epoch;
         let (head, hall) = (epoch(&sound, "head"), epoch(&sound, "hall"));
-        sound.failed.insert(("head".into(), false), "it has gone".into());
-        sound.failed.insert(("hall".into(), false), "it has gone".into());
+        sound.fail("head".into(), false, "it has gone".into(), Instant::now());
+        sound.fail("hall".into(), false, "it has gone".into(), Instant::now());
         take(&mut sound, vec![seen("head", false, false, 3), seen("hall", false, true, 2)]);
         assert_ne!(epoch(&sound, "head"), head);
         assert_eq!(epoch(&sound, "hall"), hall);
         assert_eq!(sound.failed.keys().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["hall"]);
+    }
+
+    #[test]
+    fn after_a_sleep_everything_is_opened_anew() {
+        let mut sound = with(vec![seen("head", true, true, 1), seen("head", false, true, 2)]);
+        sound.fail("head".into(), false, "it has stopped".into(), Instant::now());
+        let before = sound.wish(&Media::default());
+        sound.begin_anew();
+        let after = sound.wish(&Media::default());
+        assert_eq!((before.playback, after.playback.map(|(index, _)| index)), (None, Some(2)));
+        assert!(before.capture != after.capture && before.capture.map(|c| c.0) == after.capture.map(|c| c.0));
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl Card {
         number
     }
 
+    /// `mic` gives its tone, or nothing at all, like one with its switch off.
+    pub fn switch_microphone(&self, on: bool) {
+        self.pactl(&["set-source-mute", "mic", if on { "0" } else { "1" }]);
+    }
+
     /// Number of the module that made a device.
     pub fn module_of(&self, device: &str) -> String {
         let list = self.list("modules");

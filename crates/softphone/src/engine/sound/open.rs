@@ -11,8 +11,6 @@ use super::device::Seen;
 use super::settings::check;
 use super::{Sight, TestShown, resume, watch};
 
-/// How long nothing that has failed is tried again while nothing else is there.
-const RETRY: Duration = Duration::from_secs(2);
 /// A list that came while a device was being opened.
 const SOON: Duration = Duration::from_millis(100);
 /// Where nobody tells of devices, untried.
@@ -60,8 +58,7 @@ impl Loop {
         if let Err(e) = self.phone.name_devices(&seen.iter().map(|s| s.native.as_str()).collect::<Vec<_>>()) {
             // One is being opened by its place in the list.
             tracing::debug!("sound devices wait: {e}");
-            self.sound.waiting = Some(seen);
-            self.sound.retry_at = Some(Instant::now() + SOON);
+            self.sound.waiting = Some((Instant::now() + SOON, seen));
             return;
         }
         let natives = self.phone.devices(false);
@@ -109,7 +106,7 @@ impl Loop {
             (&settings.capture, &settings.playback) != (&self.sound.settings.capture, &self.sound.settings.playback);
         self.sound.settings = settings;
         if chosen {
-            self.sound.failed.clear();
+            self.sound.forgive();
         }
         self.ring_anew();
         self.sound_changed(&before);
@@ -169,12 +166,15 @@ impl Loop {
         self.sound.epoch += 1;
         d.epoch = self.sound.epoch;
         let name = d.name.clone();
-        self.sound.failed.insert((name, capture), why);
+        self.sound.fail(name, capture, why, Instant::now());
         self.sound_changed(&before);
     }
 
     pub(in super::super) fn sound_deadline(&self) -> Option<Instant> {
-        [self.sound.retry_at, self.sound.refresh_at].into_iter().flatten().min()
+        let again =
+            self.sound.failed.values().filter_map(|failure| failure.again_at).filter(|_| self.sound.open.is_some());
+        let waiting = self.sound.waiting.as_ref().map(|(at, _)| *at);
+        again.chain(waiting).chain(self.sound.refresh_at).min()
     }
 
     pub(in super::super) fn tick_sound(&mut self, now: Instant) {
@@ -188,18 +188,15 @@ impl Loop {
             self.sound.begin_anew();
             self.sound_changed(&before);
         }
-        if self.sound.retry_at.is_some_and(|at| at <= now) {
-            self.sound.retry_at = None;
+        if let Some((_, seen)) = self.sound.waiting.take_if(|(at, _)| *at <= now) {
             let before = self.sound.state();
-            if let Some(seen) = self.sound.waiting.take() {
-                self.take_devices(seen);
-            }
-            // Only where nothing is left: what works is not interrupted to try what did not.
-            for (capture, choice) in [(true, &self.sound.settings.capture), (false, &self.sound.settings.playback)] {
-                if self.sound.resolve(choice, capture).is_none() {
-                    self.sound.failed.retain(|(_, of), _| *of != capture);
-                }
-            }
+            self.take_devices(seen);
+            self.sound_changed(&before);
+        }
+        let is_due = |failure: &super::Failure| failure.again_at.is_some_and(|at| at <= now);
+        if self.sound.open.is_some() && self.sound.failed.values().any(is_due) {
+            let before = self.sound.state();
+            self.sound.failed.retain(|_, failure| !is_due(failure));
             self.sound_changed(&before);
         }
         #[cfg(not(target_os = "linux"))]
@@ -212,11 +209,6 @@ impl Loop {
     fn sound_changed(&mut self, before: &SoundState) {
         self.settle_sound();
         self.tell_sound(before);
-        let silent = |capture: bool, choice| self.sound.resolve(choice, capture).is_none();
-        let lost = silent(true, &self.sound.settings.capture) || silent(false, &self.sound.settings.playback);
-        if self.sound.open.is_some() && lost && !self.sound.failed.is_empty() {
-            self.sound.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
-        }
     }
 
     /// A call rings where nobody hears it, or no longer does.
