@@ -1,6 +1,5 @@
 //! The tests for people, with sinks of PulseAudio and a microphone that is a tone.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod desk_sound;
 mod drive;
