@@ -53,8 +53,24 @@ export function phoneTruth(desk: Desk): Truth {
     };
     return { ...trouble(t`Phone: the PBX cannot reach it`, 'phone-not-at-pbx', message, 'register') };
   }
-  const number = phones.map((phone) => phone.number).join(', ');
-  return { state: 'ok', text: number ? t`Phone ${number}: registered` : t`Phone: registered` };
+  return {
+    state: 'ok',
+    text: registrations.map((each) => registered(desk, each, registrations.length > 1)).join('\n'),
+  };
+}
+
+const transports = { udp: 'UDP', tcp: 'TCP', tls: 'TLS' } as const;
+
+/** `Phone 101: registered through pbx.example:5061 over TLS since 10:42`; of several, with the name of the PBX. */
+function registered(desk: Desk, { account, server, transport, since_ms }: Registration, several: boolean): string {
+  const number = desk.me?.phones[account]?.number;
+  const pbx = several ? desk.view?.profile?.accounts[account]?.pbx_name : undefined;
+  const name = [number, pbx].filter(Boolean).join(', ');
+  const who = name ? t`Phone ${name}` : t`Phone`;
+  if (server === undefined || transport === undefined) return t`${who}: registered`;
+  const since = timeOfDay(since_ms);
+  const way = transports[transport];
+  return t`${who}: registered through ${server} over ${way} since ${since}`;
 }
 
 function failedSoftphone(detail: string, deaths: number): Truth {
