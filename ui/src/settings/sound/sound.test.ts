@@ -156,8 +156,8 @@ describe('ringing', () => {
     expect(last(host)).toEqual(chosen({ ring_tone: { tone: 'soft' } }));
     await change('ring-tone', 'file');
     expect(commands(host)).toHaveLength(1);
-    await change('ring-file', ' /home/anna/bell.wav ');
-    expect(last(host)).toEqual(chosen({ ring_tone: { tone: 'file', path: '/home/anna/bell.wav' } }));
+    await change('ring-file', ' /music/bell.wav ');
+    expect(last(host)).toEqual(chosen({ ring_tone: { tone: 'file', path: '/music/bell.wav' } }));
     await press(button('test-ring'));
     expect(last(host)).toEqual({ do: 'start-test', test: 'ring' });
     await press(button('test-ring'));
