@@ -51,13 +51,13 @@ export const soundScenes: Record<string, Scene> = {
   'settings-listening': phone((phone, view) => {
     phone.sound = soundState({ ...settings, capture: { use: 'system' }, ring_tone: { tone: 'file', path: '' } });
     phone.sound.test = { test: 'level', step: 'listening' };
-    phone.level = 58;
+    phone.level = 74;
     phone.headset = { name: 'Jabra Evolve2 65', muted: true };
     if (view.profile) view.profile.auto_answer = 'queue-calls';
   }),
   'settings-recording': phone((phone) => {
     phone.sound.test = { test: 'record-and-play', step: 'recording', left_ms: 4_000 };
-    phone.level = 97;
+    phone.level = 99;
     phone.headset = { name: 'Jabra Evolve2 65', muted: false, problem: 'in-use' };
   }),
   'settings-playing': phone((phone) => {

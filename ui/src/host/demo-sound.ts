@@ -60,7 +60,7 @@ export function soundPatch(command: Command, sound: SoundState | undefined): obj
       const left_ms = command.test === 'level' ? null : command.test === 'record-and-play' ? 5_000 : 1_500;
       const device = command.test === 'tone' ? (command.device ?? null) : null;
       const heard = command.test === 'level' || command.test === 'record-and-play';
-      return { level: heard ? 46 : null, sound: { test: { test: command.test, device, step, left_ms } } };
+      return { level: heard ? 72 : null, sound: { test: { test: command.test, device, step, left_ms } } };
     }
     case 'stop-test':
       return { level: null, sound: { test: null } };

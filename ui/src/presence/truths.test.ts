@@ -106,6 +106,11 @@ describe('the three truths', () => {
     expect(soundTruth(none).problem?.code).toBe('no-sound');
     const deaf = await desk((view) => void delete view.phone?.sound.playback_device);
     expect(soundTruth(deaf).problem?.message.what).toBe('You cannot hear the customer');
+    const tone = await desk((view) => void (view.phone && (view.phone.sound.problem = 'bell.wav: no such file')));
+    expect(soundTruth(tone).problem?.message).toMatchObject({
+      what: 'Something is wrong with the sound',
+      detail: 'bell.wav: no such file',
+    });
   });
 
   it('a PBX that is away is said by its name', async () => {

@@ -182,13 +182,23 @@ export function soundTruth(desk: Desk): Truth {
     const message = { what: t`There is no sound device`, why: t`Calls connect, but they are silent.`, remedy, detail };
     return trouble(t`Sound: no device`, 'no-sound', message, 'choose-sound');
   }
+  if (capture && playback) {
+    const what = t`Something is wrong with the sound`;
+    const why = t`Calls are heard all the same; what does not work stands in the details.`;
+    const message = {
+      what,
+      why,
+      remedy: t`Try it, or choose something else, in the menu with your name under “Sound”.`,
+      detail,
+    };
+    return trouble(t`Sound: trouble`, 'sound-trouble', message, 'choose-sound');
+  }
   const message = {
     what: capture ? t`You cannot hear the customer` : t`The customer cannot hear you`,
     why: capture ? t`The playback device cannot be used.` : t`The microphone cannot be used.`,
     remedy,
     detail,
   };
-  if (capture && playback) message.what = t`Sound may not work`;
   return trouble(t`Sound: trouble`, 'sound-trouble', message, 'choose-sound');
 }
 

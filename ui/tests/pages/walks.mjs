@@ -156,7 +156,7 @@ export const walks = {
       await page.waitForFunction(() => window.demo.asked.at(-1)?.[1]?.settings?.ring.length === 3);
       await page.focus('[data-do=test-level]');
       await page.keyboard.press('Enter');
-      await page.waitForSelector('[role=meter][aria-valuenow="46"]');
+      await page.waitForSelector('[role=meter][aria-valuenow="72"]');
       await page.click('[data-do=close-sound]');
       assert.deepEqual(await last(page), ['phone', { do: 'stop-test' }]);
     },

@@ -1,5 +1,5 @@
 import { cleanup, fireEvent, render } from '@testing-library/svelte';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import App from '../../App.svelte';
 import type { Command, SoundSettings, View } from '../../generated/contract';
 import { DemoHost } from '../../host/demo';
@@ -46,7 +46,10 @@ function last(host: DemoHost): Command | undefined {
 
 const chosen = (change: Partial<SoundSettings>): Command => ({ do: 'set-sound', settings: { ...settings, ...change } });
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+});
 
 describe('devices', () => {
   it('are chosen for speaking and for hearing, and all else stays', async () => {
@@ -180,10 +183,19 @@ describe('tests', () => {
     expect(last(host)).toEqual({ do: 'start-test', test: 'level' });
     const meter = part('level');
     const values = ['role', 'aria-valuenow', 'aria-valuetext'].map((name) => meter.getAttribute(name));
-    expect(values).toEqual(['meter', '46', 'Heard well']);
-    host.patch({ phone: { level: 97 } });
+    expect(values).toEqual(['meter', '72', 'Heard well']);
+    // Between two words.
+    host.patch({ phone: { level: 3 } });
     await settle();
-    expect(meter.getAttribute('aria-valuetext')).toBe('Too loud');
+    expect([meter.getAttribute('aria-valuenow'), meter.getAttribute('aria-valuetext')]).toEqual(['3', 'Heard well']);
+    const later = performance.now() + 2_000;
+    vi.spyOn(performance, 'now').mockReturnValue(later);
+    document.dispatchEvent(new Event('visibilitychange'));
+    await settle();
+    expect(meter.getAttribute('aria-valuetext')).toBe('Nothing is heard: speak');
+    host.patch({ phone: { level: 99 } });
+    await settle();
+    expect(meter.getAttribute('aria-valuetext')).toBe('Too loud: turn it down');
     await press(button('tab-calls'));
     expect(last(host)).toEqual({ do: 'stop-test' });
   });
