@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import CallWindow from './call-window/CallWindow.svelte';
 import { DemoHost } from './host/demo';
 import { talking } from './host/demo-data';
@@ -21,6 +22,11 @@ Object.assign(window, { demo: host, scenes: Object.keys(scenes) });
 await (name.startsWith('call-window') ? start(host, CallWindow) : start(host));
 
 // What has no state of its own in the view.
+if (name.startsWith('settings')) {
+  document.querySelector<HTMLElement>('[data-part=me]')?.click();
+  await tick();
+  document.querySelector<HTMLElement>('[data-do=sound-devices]')?.click();
+}
 if (name === 'transfer-box') dispatchEvent(new KeyboardEvent('keydown', { key: 'F8' }));
 
 // Some calls of this session that are over.

@@ -28,6 +28,7 @@ pub fn contract() -> String {
     all.visit::<central_api::PbxLink>();
     all.visit::<central_api::CallInfo>();
     all.visit::<crate::view::AccountView>();
+    all.visit::<softphone_api::SoundTest>();
     all.visit::<central_api::QueuesState>();
     all.visit::<central_api::QueueFigures>();
     all.visit::<central_api::live::Resume>();

@@ -7,9 +7,9 @@ export function phaseWord(call: Call): string {
     case 'ringing':
       return t`Ringing`;
     case 'dialing':
-      return t`Dialling`;
+      return progressWord(call) ?? t`Dialling`;
     case 'ringing-there':
-      return t`Ringing there`;
+      return progressWord(call) ?? t`Ringing there`;
     case 'connecting':
       return t`Connecting`;
     case 'talking':
@@ -20,6 +20,20 @@ export function phaseWord(call: Call): string {
       return t`Held by the other side`;
     case 'ended':
       return t`Over`;
+  }
+}
+
+/** What happens there before the answer, where it is not just ringing. */
+function progressWord({ progress }: Call): string | undefined {
+  switch (progress) {
+    case 'forwarded':
+      return t`Being forwarded`;
+    case 'queued':
+      return t`In a line there`;
+    case 'early-media':
+      return t`Not answered yet, listen`;
+    default:
+      return undefined;
   }
 }
 

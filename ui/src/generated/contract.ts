@@ -2029,6 +2029,15 @@ devices?: Array<AudioDevice>,
 test?: TestState, };
 
 /**
+ * A test for people.
+ */
+export type SoundTest = { "test": "level" } | { "test": "tone", 
+/**
+ * Which, by [`AudioDevice::name`]; absent: what calls are heard with.
+ */
+device?: string, } | { "test": "ring" } | { "test": "record-and-play" };
+
+/**
  * The status now.
  */
 export type Status = { 

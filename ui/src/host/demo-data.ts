@@ -1,4 +1,5 @@
 import type { Call, CallInfo, MeState, Membership, QueueFigures, Quality, View } from '../generated/contract';
+import { soundState } from './demo-sound';
 
 const minutes = 60_000;
 
@@ -89,7 +90,6 @@ export function me(): MeState {
 
 /** A signed-in operator, available, all well, no calls. */
 export function signedIn(): View {
-  const headset = { name: 'jabra', label: 'Jabra Evolve2', is_default: true };
   return {
     session: {
       state: 'signed-in',
@@ -110,6 +110,8 @@ export function signedIn(): View {
           account: '1',
           state: 'registered',
           contact: 'sip:101@127.0.0.1',
+          server: 'pbx.example.org:5061',
+          transport: 'tls',
           since_ms: Date.now() - 90 * minutes,
           expires_s: 120,
           sip_status: 200,
@@ -117,13 +119,15 @@ export function signedIn(): View {
         },
       },
       calls: {},
-      sound: {
-        capture: { use: 'system' },
-        playback: { use: 'system' },
-        capture_device: { ...headset, capture: true },
-        playback_device: { ...headset, capture: false },
-        problem: '',
-      },
+      sound: soundState(),
+      headset: { name: 'Jabra Evolve2 65', muted: false },
+    },
+    profile: {
+      echo_cancellation: true,
+      noise_suppression: false,
+      gain_control: false,
+      auto_answer: 'off',
+      accounts: { 1: { pbx_name: 'Office', codes: {} } },
     },
     me: me(),
     queues: {

@@ -1,5 +1,6 @@
 import type { Call, ConnectProblem, SessionEndReason, Transfer, View } from '../generated/contract';
 import { call, figures, info, me, membership, quality, signedIn, signedOut, talking, withCalls } from './demo-data';
+import { soundScenes } from './demo-sound-scenes';
 
 const minutes = 60_000;
 const ago = (ms: number): number => Date.now() - ms;
@@ -135,6 +136,7 @@ export const scenes: Record<string, () => View | undefined> = {
     ),
   dialing: () =>
     withCalls(signedIn(), [call(1, { direction: 'outgoing', phase: 'ringing-there', remote_number: '+78126001010' })]),
+  ...soundScenes,
   'call-window': () => withCalls(signedIn(), [call(1)], [info()]),
   'call-window-unknown': () => withCalls(signedIn(), [call(1, { remote_number: 'anonymous' })]),
   'call-window-long': () =>

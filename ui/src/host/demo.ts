@@ -1,6 +1,7 @@
-import type { AudioDevice, Command, View } from '../generated/contract';
+import type { Command, View } from '../generated/contract';
 import { mergePatch } from '../state/merge-patch';
 import { callPatches } from './demo-calls';
+import { soundPatch } from './demo-sound';
 import type { Host, HostEvents, HttpAnswer, Moment, PhoneAnswer, Preferences, SignInForm, ViewUpdate } from './host';
 
 /** What was asked of the host, for tests. */
@@ -72,16 +73,11 @@ export class DemoHost implements Host {
   async phone(command: Command): Promise<PhoneAnswer> {
     this.asked.push(['phone', command]);
     if (this.answers.phone) return this.answers.phone;
-    if (command.do === 'devices') return { ok: { reply: 'devices', devices: this.#devices() } };
+    const sound = soundPatch(command, this.state?.phone?.sound);
+    if (sound) this.patch({ phone: sound });
     const calls = this.state?.phone?.calls ?? {};
     for (const patch of callPatches(command, calls)) this.patch({ phone: { calls: patch } });
     return { ok: { reply: 'done' } };
-  }
-
-  #devices(): AudioDevice[] {
-    const both = (name: string, label: string, is_default = false): AudioDevice[] =>
-      [true, false].map((capture) => ({ name, label, capture, is_default }));
-    return [...both('jabra', 'Jabra Evolve2', true), ...both('built-in', 'Built-in Audio')];
   }
 
   async restartSoftphone(): Promise<void> {

@@ -30,6 +30,11 @@ export function figure(value: number): string {
   return new Intl.NumberFormat(language(), { maximumFractionDigits: 1 }).format(value);
 }
 
+/** `60%`, in Russian `60 %`. */
+export function percent(value: number): string {
+  return new Intl.NumberFormat(language(), { style: 'percent' }).format(value / 100);
+}
+
 /** `+7 495 123-45-67` for Russian E.164 numbers; others stay as they came. Display only: numbers are normalised in Rust. */
 export function phoneNumber(raw: string): string {
   const russian = /^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/.exec(raw);

@@ -171,6 +171,8 @@ export function commandErrorText(command: Command, error: CommandError | PhoneEr
         ? { what, why: t`This is not a number.`, remedy: t`Use digits, +, * and #.`, detail }
         : { what, why: t`The softphone cannot use what was chosen.`, remedy: t`Choose something else.`, detail };
     case 'wrong-phase':
+      if (command.do === 'start-test')
+        return { what, why: t`It does not go with a call.`, remedy: t`Try again when the call is over.`, detail };
       return { what, why: t`The call has changed meanwhile.`, remedy: t`Look at its card and try again.`, detail };
     case 'port-in-use':
       return {
@@ -219,9 +221,11 @@ function failedCommand(command: Command): string {
       return t`The conference was not changed`;
     case 'leave-conference':
       return t`The two were not left together`;
-    case 'devices':
-    case 'choose-devices':
-      return t`The sound device was not changed`;
+    case 'set-sound':
+      return t`The sound setting was not changed`;
+    case 'start-test':
+    case 'stop-test':
+      return t`The sound was not tested`;
     default:
       return t`The phone did not do it`;
   }

@@ -50,6 +50,32 @@ describe('the three truths', () => {
     expect(truth.problem?.message.detail).toBe(`401 ${reason}`);
   });
 
+  it('says through which server, and since when', async () => {
+    const since_ms = new Date(2026, 10, 22, 10, 42).getTime();
+    const one = await desk(registration({ since_ms }));
+    expect(phoneTruth(one).text).toBe('Phone 101: registered through pbx.example.org:5061 over TLS since 10:42');
+    // A softphone of the version before.
+    const older = await desk((view) => {
+      delete view.phone?.registrations['1']?.server;
+      delete view.phone?.registrations['1']?.transport;
+    });
+    expect(phoneTruth(older).text).toBe('Phone 101: registered');
+  });
+
+  it('names the PBXs when there are several', async () => {
+    const several = await desk((view) => {
+      const first = view.phone?.registrations['1'];
+      if (!first || !view.phone || !view.profile) return;
+      view.phone.registrations['2'] = { ...first, account: '2', server: '10.0.7.2:5060', transport: 'udp' };
+      view.profile.accounts['2'] = { pbx_name: 'Warehouse', codes: {} };
+    });
+    const lines = phoneTruth(several).text.split('\n');
+    expect(lines).toEqual([
+      expect.stringMatching(/^Phone 101, Office: registered through pbx.example.org:5061 over TLS since/),
+      expect.stringMatching(/^Phone Warehouse: registered through 10.0.7.2:5060 over UDP since/),
+    ]);
+  });
+
   it('registered at our side is not enough: the PBX must reach the phone', async () => {
     const edit = (view: View): void => void Object.assign(view.me?.phones['1'] ?? {}, { state: 'not-registered' });
     expect(phoneTruth(await desk(edit)).problem?.code).toBe('phone-not-at-pbx');
@@ -80,6 +106,11 @@ describe('the three truths', () => {
     expect(soundTruth(none).problem?.code).toBe('no-sound');
     const deaf = await desk((view) => void delete view.phone?.sound.playback_device);
     expect(soundTruth(deaf).problem?.message.what).toBe('You cannot hear the customer');
+    const tone = await desk((view) => void (view.phone && (view.phone.sound.problem = 'bell.wav: no such file')));
+    expect(soundTruth(tone).problem?.message).toMatchObject({
+      what: 'Something is wrong with the sound',
+      detail: 'bell.wav: no such file',
+    });
   });
 
   it('a PBX that is away is said by its name', async () => {

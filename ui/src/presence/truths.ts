@@ -53,8 +53,24 @@ export function phoneTruth(desk: Desk): Truth {
     };
     return { ...trouble(t`Phone: the PBX cannot reach it`, 'phone-not-at-pbx', message, 'register') };
   }
-  const number = phones.map((phone) => phone.number).join(', ');
-  return { state: 'ok', text: number ? t`Phone ${number}: registered` : t`Phone: registered` };
+  return {
+    state: 'ok',
+    text: registrations.map((each) => registered(desk, each, registrations.length > 1)).join('\n'),
+  };
+}
+
+const transports = { udp: 'UDP', tcp: 'TCP', tls: 'TLS' } as const;
+
+/** `Phone 101: registered through pbx.example:5061 over TLS since 10:42`; of several, with the name of the PBX. */
+function registered(desk: Desk, { account, server, transport, since_ms }: Registration, several: boolean): string {
+  const number = desk.me?.phones[account]?.number;
+  const pbx = several ? desk.view?.profile?.accounts[account]?.pbx_name : undefined;
+  const name = [number, pbx].filter(Boolean).join(', ');
+  const who = name ? t`Phone ${name}` : t`Phone`;
+  if (server === undefined || transport === undefined) return t`${who}: registered`;
+  const since = timeOfDay(since_ms);
+  const way = transports[transport];
+  return t`${who}: registered through ${server} over ${way} since ${since}`;
 }
 
 function failedSoftphone(detail: string, deaths: number): Truth {
@@ -166,13 +182,23 @@ export function soundTruth(desk: Desk): Truth {
     const message = { what: t`There is no sound device`, why: t`Calls connect, but they are silent.`, remedy, detail };
     return trouble(t`Sound: no device`, 'no-sound', message, 'choose-sound');
   }
+  if (capture && playback) {
+    const what = t`Something is wrong with the sound`;
+    const why = t`Calls are heard all the same; what does not work stands in the details.`;
+    const message = {
+      what,
+      why,
+      remedy: t`Try it, or choose something else, in the menu with your name under “Sound”.`,
+      detail,
+    };
+    return trouble(t`Sound: trouble`, 'sound-trouble', message, 'choose-sound');
+  }
   const message = {
     what: capture ? t`You cannot hear the customer` : t`The customer cannot hear you`,
     why: capture ? t`The playback device cannot be used.` : t`The microphone cannot be used.`,
     remedy,
     detail,
   };
-  if (capture && playback) message.what = t`Sound may not work`;
   return trouble(t`Sound: trouble`, 'sound-trouble', message, 'choose-sound');
 }
 

@@ -1,9 +1,10 @@
 import { createContext } from 'svelte';
 import { t } from 'ttag';
-import type { AudioDevice, Call, Command, Problem, Reply, StatusWish } from '../generated/contract';
+import type { Call, Command, Problem, Reply, StatusWish } from '../generated/contract';
 import type { Host } from '../host/host';
 import { commandErrorText, problemText, type Message } from '../i18n/messages';
-import type { Desk } from './desk.svelte';
+import type { Code, Desk } from './desk.svelte';
+import { SoundWishes } from './sound.svelte';
 
 /** Something that the window itself has to say: a wish that was not carried out, a question before quitting. */
 export interface OwnNotice {
@@ -22,12 +23,15 @@ export class Actions {
   /** The window asks before it ends a call. */
   quitAsked = $state(false);
 
+  readonly sound: SoundWishes;
+
   readonly #host: Host;
   readonly #desk: Desk;
 
   constructor(host: Host, desk: Desk) {
     this.#host = host;
     this.#desk = desk;
+    this.sound = new SoundWishes(desk, (command) => this.#phone(command));
   }
 
   /** Hears the shell from now on; the small window of a ringing call leaves that to the main one. */
@@ -62,6 +66,16 @@ export class Actions {
     return this.#done({ do: 'dial', account, target, headers: [] });
   }
 
+  /** What the PBX does for the number, it does at once. */
+  dialCode = ({ account, number }: Code): Promise<boolean> =>
+    this.#done({ do: 'dial', account, target: number, headers: [] });
+
+  /** The PBX keeps the customer until somebody fetches him. */
+  async park(call: Call): Promise<void> {
+    const number = this.#desk.codes(call)?.park;
+    if (number !== undefined) await this.blindTransfer(call, number);
+  }
+
   /** To be joined at the answer. True when it is being called, as with the other two. */
   handOver = (call: Call, target: string): Promise<boolean> =>
     this.#done({ do: 'hand-over', call: call.id, target, headers: [], ring_s: RING_S });
@@ -76,22 +90,6 @@ export class Actions {
   /** All these, and nobody else; with one the conference is over and the others are held. */
   conference = (calls: Call[]): Promise<unknown> => this.#phone({ do: 'conference', calls: calls.map(({ id }) => id) });
   leaveConference = (): Promise<unknown> => this.#phone({ do: 'leave-conference' });
-
-  async devices(): Promise<AudioDevice[]> {
-    const reply = await this.#phone({ do: 'devices' });
-    return reply?.reply === 'devices' ? reply.devices : [];
-  }
-
-  chooseDevice(capture: boolean, name: string | undefined): Promise<unknown> {
-    const sound = this.#desk.phone?.sound;
-    if (!sound) return Promise.resolve();
-    const choice = name === undefined ? ({ use: 'system' } as const) : ({ use: 'device', name } as const);
-    return this.#phone({
-      do: 'choose-devices',
-      capture: capture ? choice : sound.capture,
-      playback: capture ? sound.playback : choice,
-    });
-  }
 
   // --- status and queues
 

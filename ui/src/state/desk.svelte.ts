@@ -4,6 +4,7 @@ import type {
   CallInfo,
   CallPhase,
   CentralLink,
+  FeatureCodes,
   Me,
   MeState,
   Membership,
@@ -18,6 +19,7 @@ import type {
 import type { Host, ViewUpdate } from '../host/host';
 import { language } from '../i18n/language';
 import { CallClock, ServerClock } from './clock';
+import { DeviceLabels } from './devices';
 import { EndedCalls } from './ended-calls.svelte';
 import { mergePatch } from './merge-patch';
 import { Ticker } from './ticker.svelte';
@@ -28,6 +30,12 @@ export interface DeskQueue {
   id: string;
   figures: QueueFigures;
   membership: Membership | undefined;
+}
+
+/** A number by which a PBX does something, and the account that reaches it. */
+export interface Code {
+  account: string;
+  number: string;
 }
 
 const order: Record<CallPhase, number> = {
@@ -54,6 +62,7 @@ export class Desk {
   readonly ticker = new Ticker();
   readonly ended = new EndedCalls();
   readonly failures = new TransferFailures();
+  readonly deviceLabels = new DeviceLabels();
   readonly #callClock = new CallClock();
   readonly #serverClock = new ServerClock();
   readonly #host: Host;
@@ -90,6 +99,7 @@ export class Desk {
     this.#serverClock.anchor(view.server_offset_ms);
     this.#callClock.anchor(calls);
     this.failures.take(calls);
+    this.deviceLabels.take(view.phone?.sound.devices ?? []);
     if (this.view) this.ended.compare(this.view, view);
     this.view = view;
   }
@@ -161,6 +171,27 @@ export class Desk {
   readonly dialAccount: string | undefined = $derived(
     Object.values(this.phone?.registrations ?? {}).find(({ state }) => state === 'registered')?.account,
   );
+
+  /** What the PBX of a call does for a dialled code. */
+  codes(call: Call): FeatureCodes | undefined {
+    return this.view?.profile?.accounts[call.account]?.codes;
+  }
+
+  /** A code that can be dialled now: of the first PBX that has it and where the phone is registered. */
+  code(what: keyof FeatureCodes): Code | undefined {
+    const registered = Object.values(this.phone?.registrations ?? {}).filter(({ state }) => state === 'registered');
+    for (const { account } of registered) {
+      const number = this.view?.profile?.accounts[account]?.codes[what];
+      if (number !== undefined) return { account, number };
+    }
+    return undefined;
+  }
+
+  /** Which PBX a call goes through, where there is more than one. */
+  pbxName(call: Call): string | undefined {
+    const accounts = this.view?.profile?.accounts ?? {};
+    return Object.keys(accounts).length > 1 ? accounts[call.account]?.pbx_name : undefined;
+  }
 
   /** What central knows of a call; the key between the two truths is the SIP Call-ID. */
   info(call: Call): CallInfo | undefined {

@@ -10,7 +10,6 @@ const opened = {
   'menu-queue-failed': { scene: 'many-queues', clicks: ['[data-queue=Complaints]'] },
   'menu-user': { scene: 'desk', clicks: ['[data-part=me]'] },
   keypad: { scene: 'talking', clicks: ['[data-do=keypad]', '[data-do="digit-5"]'] },
-  'sound-devices': { scene: 'desk', clicks: ['[data-part=me]', '[data-do=sound-devices]'] },
   'quit-asked': { scene: 'talking', clicks: ['[data-part=me]', '[data-do=quit]'] },
 };
 const [into, ...only] = process.argv.slice(2);

@@ -145,13 +145,40 @@ export const walks = {
       assert.deepEqual(await last(page), ['quit', true]);
     },
   },
+  'sound is set by the keyboard': {
+    scene: 'settings',
+    async steps(page) {
+      await page.focus('[data-part=ring-volume]');
+      await page.keyboard.press('ArrowRight');
+      await page.waitForFunction(() => window.demo.asked.at(-1)?.[1]?.settings?.ring_volume === 65);
+      await page.focus('[data-part=ring-device][value=monitor]');
+      await page.keyboard.press('Space');
+      await page.waitForFunction(() => window.demo.asked.at(-1)?.[1]?.settings?.ring.length === 3);
+      await page.focus('[data-do=test-level]');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('[role=meter][aria-valuenow="72"]');
+      await page.click('[data-do=close-sound]');
+      assert.deepEqual(await last(page), ['phone', { do: 'stop-test' }]);
+    },
+  },
+  'a call is parked': {
+    scene: 'codes',
+    async steps(page) {
+      await page.click('[data-do=park]');
+      assert.deepEqual(await last(page), ['phone', { do: 'blind-transfer', call: 1, target: '700' }]);
+      await page.waitForSelector('[data-part=transfer][data-kind=blind]');
+    },
+  },
   'sound devices are chosen beside the calls': {
     scene: 'desk',
     async steps(page) {
       await page.click('[data-part=me]');
       await page.click('[data-do=sound-devices]');
       await page.selectOption('[data-part=capture]', 'built-in');
-      await page.waitForFunction(() => window.demo.asked.some(([, command]) => command?.do === 'choose-devices'));
+      const chosen = { use: 'device', name: 'built-in' };
+      await page.waitForFunction(() => window.demo.asked.some(([, command]) => command?.do === 'set-sound'));
+      const { settings } = (await last(page))[1];
+      assert.deepEqual([settings.capture, settings.ring_volume], [chosen, 60]);
     },
   },
 };
