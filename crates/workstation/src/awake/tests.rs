@@ -74,19 +74,19 @@ impl Login {
 
 type Asked = mpsc::UnboundedReceiver<([String; 4], UnixStream)>;
 
-/// A machine with such a logind: what keeps it awake, what logind is asked, and what must live meanwhile.
-async fn machine(refuses: bool) -> (Awake, Asked, (Bus, zbus::Connection)) {
+/// A bus with such a logind, what it is asked, and a client of it.
+async fn machine(refuses: bool) -> (Bus, zbus::Connection, Asked, zbus::Connection) {
     let bus = Bus::start();
     let (tell, asked) = mpsc::unbounded_channel();
     let service = bus.connected().await;
     service.object_server().at("/org/freedesktop/login1", Login { asked: tell, refuses }).await.expect("served");
     service.request_name("org.freedesktop.login1").await.expect("its name");
     let client = bus.connected().await;
-    let awake = Awake::by(move || {
-        let client = client.clone();
-        async move { inhibit_by(&client).await.map_err(|error| error.to_string()) }
-    });
-    (awake, asked, (bus, service))
+    (bus, service, asked, client)
+}
+
+async fn ask(client: zbus::Connection) -> Result<super::platform::Held, String> {
+    inhibit_by(&client).await.map_err(|error| error.to_string())
 }
 
 async fn next(asked: &mut Asked) -> ([String; 4], UnixStream) {
@@ -95,7 +95,8 @@ async fn next(asked: &mut Asked) -> ([String; 4], UnixStream) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sleep_is_blocked_as_long_as_a_call_runs() {
-    let (awake, mut asked, _alive) = machine(false).await;
+    let (_bus, _service, mut asked, client) = machine(false).await;
+    let awake = Awake::by(move || ask(client.clone()));
     for _ in 0..2 {
         awake.call_runs(true);
         let (wish, mut descriptor) = next(&mut asked).await;
@@ -122,18 +123,10 @@ async fn a_refusal_is_said_once_and_asked_again_with_the_next_call() {
         move || Said(said.clone())
     };
     let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
-    let (awake, mut asked, _alive) = machine(true).await;
-    drop(awake);
-    // Its own task, so that what it says is heard here and nowhere else.
+    let (_bus, _service, mut asked, client) = machine(true).await;
+    // In this task, so that what it says is heard here and nowhere else.
     let (wanted, heard) = tokio::sync::watch::channel(false);
-    let client = _alive.0.connected().await;
-    let keeping = super::keep(
-        move || {
-            let client = client.clone();
-            async move { inhibit_by(&client).await.map_err(|error| error.to_string()) }
-        },
-        heard,
-    );
+    let keeping = super::keep(move || ask(client.clone()), heard);
     let calls = async {
         for _ in 0..2 {
             wanted.send_replace(true);
