@@ -276,7 +276,9 @@ fn a_call_is_kept_alive_by_session_timers() {
 #[test]
 #[ignore = "takes 45 s: cargo xtask test --only softphone --deep"]
 fn deep_the_phone_refreshes_its_session() {
-    let (mut peer, mut phone) = Peer::with_phone(json!({}));
+    let mut peer = Peer::new();
+    // The peer says nothing, which would be taken for a loss.
+    let mut phone = peer.phone_with(&["--media-timeout", "0"], json!({}));
     phone.ask(dial());
     let invite = peer.request("INVITE");
     let sound = peer.sound(&["8"], "sendrecv");
@@ -414,6 +416,24 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
         phone.wait("the colleague's record", |m| ended(m).filter(|r| r["call"]["id"] == made));
         assert!(!peer.has_come("REFER"), "one REFER alone");
     }
+}
+
+/// Nobody has anything to say to a colleague who was to take a call that is gone.
+#[test]
+fn a_colleague_is_let_go_when_the_customer_hangs_up_before_they_are_joined() {
+    let (mut peer, mut phone) = Peer::with_phone(json!({}));
+    let (mut customer, call, _, made) = consulting(&mut peer, &mut phone, "hand-over");
+    let refer = peer.request("REFER");
+    peer.reply(&refer, 202, "Accepted", "", "");
+    peer.send(&mut customer, "BYE", "", "");
+    peer.answer("BYE", 200);
+    let record = phone.wait("the customer's record", |m| ended(m).filter(|r| r["call"]["id"] == call));
+    assert_eq!(record["call"]["transfer"]["step"], "failed", "{record}");
+    assert_eq!(record["end"]["by"], "far-side", "{record}");
+    let bye = peer.request("BYE");
+    peer.reply(&bye, 200, "OK", "", "");
+    let record = phone.wait("the colleague's record", |m| ended(m).filter(|r| r["call"]["id"] == made));
+    assert_eq!(record["end"]["by"], "us", "{record}");
 }
 
 #[test]
