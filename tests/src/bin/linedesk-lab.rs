@@ -33,7 +33,8 @@ async fn main() -> Result<ExitCode> {
     let mut network = Vec::new();
     for address in NETWORK {
         let mut add = tokio::process::Command::new("ip");
-        add.args(["addr", "add", address, "dev", "lo"]).stderr(std::process::Stdio::null());
+        // Nobody else is asked for the address first, or it could not be bound for a while.
+        add.args(["addr", "add", address, "dev", "lo", "nodad"]).stderr(std::process::Stdio::null());
         // Perhaps it is there already; whether it is shows in the next line. A machine without IPv6 has not the second.
         add.status().await.context("running `ip`")?;
         let address: IpAddr = address.split('/').next().unwrap_or_default().parse()?;
