@@ -88,6 +88,8 @@ void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
             return;
         }
         Party caller = caller_of(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
+        caller.number = readable(caller.number);
+        caller.name = readable(caller.name);
         uint64_t key = phone_.next_call++;
         auto owned = std::make_unique<PhoneCall>(phone_, *this, key, prm.callId);
         PhoneCall *call = owned.get();
@@ -116,14 +118,15 @@ void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
 void PhoneCall::onCallState(OnCallStateParam &prm) {
     quietly([&] {
         CallInfo info = getInfo();
-        std::string why = info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "";
+        const std::string why = readable(info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "");
+        const std::string reason = readable(info.lastReason);
         ld_event e{};
         e.kind = LD_EVENT_CALL_STATE;
         e.call = key_;
         e.account = info.accId;
         e.state = info.state;
         e.code = info.lastStatusCode;
-        e.text = info.lastReason.c_str();
+        e.text = reason.c_str();
         e.text2 = why.c_str();
         phone_.post(e);
     });
