@@ -37,14 +37,15 @@ namespace linedesk {
 void PhoneCall::onCallState(OnCallStateParam &prm) {
     quietly([&] {
         CallInfo info = getInfo();
-        std::string why = info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "";
+        const std::string why = readable(info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "");
+        const std::string reason = readable(info.lastReason);
         ld_event e{};
         e.kind = LD_EVENT_CALL_STATE;
         e.call = key_;
         e.account = info.accId;
         e.state = info.state;
         e.code = info.lastStatusCode;
-        e.text = info.lastReason.c_str();
+        e.text = reason.c_str();
         e.text2 = why.c_str();
         phone_.post(e);
     });

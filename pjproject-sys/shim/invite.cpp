@@ -91,6 +91,8 @@ void PhoneAccount::onIncomingCall(OnIncomingCallParam &prm) {
             return;
         }
         Party caller = caller_of(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
+        caller.number = readable(caller.number);
+        caller.name = readable(caller.name);
         uint64_t key = phone_.next_call++;
         auto owned = std::make_unique<PhoneCall>(phone_, *this, key, prm.callId);
         PhoneCall *call = owned.get();

@@ -35,6 +35,15 @@ inline void copy_text(char *to, size_t size, const std::string &from) {
     to[n] = 0;
 }
 
+// What somebody else wrote and a person will read: of bounded length, and without what would break a line.
+inline std::string readable(const std::string &text) {
+    char cut[LD_TEXT];
+    copy_text(cut, sizeof cut, text);
+    for (char *c = cut; *c; c++)
+        if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) *c = ' ';
+    return cut;
+}
+
 inline void fail(ld_error *error, int32_t status, const std::string &message) {
     if (!error) return;
     error->status = status;

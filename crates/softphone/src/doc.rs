@@ -43,6 +43,13 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Each call leaves one `call-ended`, also at `shutdown`.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
+- SIP is accepted from the servers of the accounts alone; what others send is dropped and counted. From a server, too, there is an \
+end: messages over 8,000 bytes or 200 headers are dropped, a ninth call is answered 486, beyond 512 transactions 503, and what belongs to no \
+call but OPTIONS 405 or 489. A challenge is answered four times.\n\
+- No line of the log carries a secret (digests, SRTP keys, ICE passwords); numbers and names of callers stand in it as their last two digits, \
+unless `log` asks for `numbers`. `sip_trace` writes whole messages, masked the same way. A log file is kept for seven days, and takes 256 MB at most.\n\
+- A crash leaves `softphone-crash-<time>-<pid>.txt` in the log directory (ten are kept): the signal, module and offset of each frame, \
+the build id, how long it ran, how many calls there were; no memory, no number. Linux only; a panic is kept so everywhere.\n\
 - Sound devices are named as the sound server names them, one name for each direction. They are watched: whatever comes, goes or \
 becomes the system's choice is told by `sound` within two seconds, also in a call. A device that is chosen and absent stays the choice; until it is there the \
 system's is used, else any that works, else the call goes on in silence and `problem` says so. `capture_device` and `playback_device` are what is used.\n\

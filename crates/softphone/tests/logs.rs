@@ -1,6 +1,5 @@
 //! What the log says when it is asked to, and what it never says. `cargo xtask test --only softphone`.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod drive;
 mod peer;

@@ -13,6 +13,7 @@ use crate::setup::{self, SetUp};
 mod counts;
 mod nextest;
 mod probe;
+mod sanitized;
 mod suites;
 mod table;
 
@@ -99,6 +100,9 @@ fn build_all(context: &Context, needs: Needs) -> Result<()> {
         if context.capabilities.sanitizer.is_ok() {
             // If it fails, the tests that want it say why; all others can run.
             watched("pjproject with AddressSanitizer", &mut command("pjproject-sys/tests/lifetimes/libraries.sh", []))?;
+            if context.deep {
+                sanitized::build(context)?;
+            }
         }
     }
     Ok(())

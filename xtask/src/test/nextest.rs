@@ -1,5 +1,6 @@
 //! Rust tests through nextest, in the open or inside a namespace of the lab.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -44,6 +45,11 @@ pub fn build(context: &Context) -> Command {
 
 /// Runs the selection and counts.
 pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
+    run_with(context, selection, &[])
+}
+
+/// With more variables.
+pub fn run_with(context: &Context, selection: Selection, variables: &[(&str, OsString)]) -> Result<Counts> {
     let Selection { name, filter, ignored, lab, under } = selection;
     let mut filter = format!("({filter})");
     let mut skipped = Vec::new();
@@ -95,6 +101,7 @@ pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
     if lab {
         tests = inside_namespace(context, tests, under);
     }
+    tests.envs(variables.iter().map(|(name, value)| (name, value)));
     let finished = watched(&format!("{name} tests"), &mut tests)?;
     let output = finished.output();
     let Some(mut counts) = counts::nextest(&output) else {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::nextest::{self, Selection};
+use super::sanitized;
 use super::{Context, Counts, FEATURES, counts};
 use crate::command::{tail, watched};
 
@@ -90,7 +91,11 @@ fn central(context: &Context) -> Result<Counts> {
 }
 
 fn softphone(context: &Context) -> Result<Counts> {
-    live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)
+    let mut counts = live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)?;
+    if context.deep && context.capabilities.sanitizer.is_ok() {
+        counts.add(sanitized::run(context, BESIDE_A_PBX)?);
+    }
+    Ok(counts)
 }
 
 fn lab(context: &Context) -> Result<Counts> {

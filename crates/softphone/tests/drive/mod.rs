@@ -257,6 +257,16 @@ impl Console {
         result["error"].clone()
     }
 
+    /// Looks at all that was said meanwhile, and forgets it.
+    pub fn seen(&mut self, look: impl Fn(&Value)) {
+        self.talk.seen.extend(self.talk.messages.try_iter());
+        self.talk.seen.drain(..).for_each(|message| look(&message));
+    }
+
+    pub fn forget(&mut self) {
+        self.seen(|_| {});
+    }
+
     /// Whether it is done does not matter.
     pub fn try_ask(&mut self, command: Value) -> Value {
         self.request(command)

@@ -2,6 +2,10 @@
 //! where the server is, `{way}` UDP or TCP, `{id}` what makes it unlike all others, `{sdp}` a sound description with its
 //! length before it. A line's end is CRLF.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "shared by test binaries that each use a part")]
+
+pub mod descriptions;
+
 /// What a phone is to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
