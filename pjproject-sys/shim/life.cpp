@@ -119,6 +119,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         } catch (...) {
             try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
             at_the_door = nullptr;
+            phone->end_table();
             throw;
         }
         phone->rtp_first = config->rtp_first;
@@ -152,6 +153,7 @@ void ld_destroy(ld_phone *phone) {
     pj_log_set_level(0);
     quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
     at_the_door = nullptr;
+    p->end_table();
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
 }

@@ -194,6 +194,8 @@ public:
     TransportId transport(int32_t kind, const std::string &extra_ca, bool ipv6);
     // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
     void resolve_by_table();
+    // After the library's end.
+    void end_table();
 };
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
