@@ -139,6 +139,8 @@ void Phone::resolve_by_table() {
     if (status != PJ_SUCCESS) throw Error(status, "set resolver", describe(status), __FILE__, __LINE__);
 }
 
+void Phone::end_table() { phone_of_table = nullptr; }
+
 } // namespace linedesk
 
 extern "C" {

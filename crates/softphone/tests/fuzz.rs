@@ -123,7 +123,7 @@ fn end_all(phone: &mut Console) {
     for call in snapshot["snapshot"]["calls"].as_array().unwrap() {
         phone.try_ask(json!({"do": "hang-up", "call": call["id"]}));
     }
-    phone.seen(look);
+    phone.look(look);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn commands() {
         }
         phone.try_ask(json!({"do": "blind-transfer", "call": call, "target": target}));
         phone.try_ask(json!({"do": "dtmf", "call": call, "digits": digits}));
-        phone.seen(look);
+        phone.look(look);
         // Whatever was called is declined, or the places would be taken.
         while let Some(invite) = peer.hear_within(Duration::ZERO, |m| (m.method() == "INVITE").then(|| m.clone())) {
             peer.say(peer.answer(&invite, "603 Decline", "x", "", ""));

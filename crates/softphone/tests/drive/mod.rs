@@ -258,22 +258,14 @@ impl Console {
     }
 
     /// Looks at all that was said meanwhile, and forgets it.
-    pub fn seen(&mut self, look: impl Fn(&Value)) {
-        self.talk.seen.extend(self.talk.messages.try_iter());
-        self.talk.seen.drain(..).for_each(|message| look(&message));
-    }
-
-    pub fn forget(&mut self) {
-        self.seen(|_| {});
+    pub fn look(&mut self, look: impl Fn(&Value)) {
+        self.seen().iter().for_each(look);
+        self.talk.seen.clear();
     }
 
     /// Whether it is done does not matter.
     pub fn try_ask(&mut self, command: Value) -> Value {
         self.request(command)
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub fn wait<T>(&mut self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
