@@ -159,11 +159,8 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         } catch (...) {
             try { ep.libDestroy(PJSUA_DESTROY_NO_NETWORK); } catch (...) {}
             at_the_door = nullptr;
-<<<<<<< HEAD
             guard(nullptr);
-=======
             phone->end_table();
->>>>>>> network
             throw;
         }
         phone->rtp_first = config->rtp_first;
@@ -205,11 +202,8 @@ void ld_destroy(ld_phone *phone) {
     pj_log_set_level(0);
     quietly([&] { p->endpoint.libDestroy(PJSUA_DESTROY_NO_RX_MSG); });
     at_the_door = nullptr;
-<<<<<<< HEAD
     guard(nullptr);
-=======
     p->end_table();
->>>>>>> network
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
 }

@@ -226,17 +226,14 @@ public:
     TransportId transport(int32_t kind, const std::string &extra_ca, bool ipv6);
     // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
     void resolve_by_table();
-<<<<<<< HEAD
     bool is_stranger(const char *address) {
         std::lock_guard<std::mutex> lock(mutex);
         return servers.count(address) == 0;
     }
     // Counts what was dropped, and tells it now and then.
     void turned_away(const char *address);
-=======
     // After the library's end.
     void end_table();
->>>>>>> network
 };
 
 // Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.
