@@ -236,6 +236,9 @@ void end_ear(Phone &phone);
 unsigned live_calls();
 // The bounds of guard.cpp are kept for this phone; nullptr: no longer.
 pj_status_t guard(Phone *phone);
+// quality.cpp: the numbers that decide how a call sounds. The first before libInit, the second after it.
+void quality(MediaConfig &media);
+void opus_quality();
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 
