@@ -48,8 +48,21 @@ impl Console {
         accounts: &[(&str, SocketAddr)],
         media: Value,
     ) -> Result<Self> {
+        Self::open_with(lab, name, environment, home, accounts, media, &[]).await
+    }
+
+    /// The same, with further arguments.
+    pub async fn open_with(
+        lab: &Lab,
+        name: &str,
+        environment: Vec<(&'static str, String)>,
+        home: &Path,
+        accounts: &[(&str, SocketAddr)],
+        media: Value,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let mut command = lab.command(program("linedesk-softphone")?);
-        command.arg("console").envs(environment).current_dir(home);
+        command.arg("console").args(arguments).envs(environment).current_dir(home);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(lab.log(name))?);
         let mut process = Process::start_with_input(lab, name, command)?;
         let input = process.take_stdin().context("a pipe was asked for")?;

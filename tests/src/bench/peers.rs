@@ -62,7 +62,7 @@ impl Baresip {
         let configuration = format!(
             "sip_listen {}\nnet_interface lo\nmodule_path {}\n{modules}module alsa.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\naudio_player alsa,default\naudio_source alsa,default\n\
-             audio_alert alsa,default\nring_aufile none\nrtp_ports {}-{}\ncall_local_timeout 60\n",
+             audio_alert alsa,default\nring_aufile none\ncall_max_calls 64\ncall_hold_other_calls no\nrtp_ports {}-{}\ncall_local_timeout 60\n",
             listen.unwrap_or(SocketAddr::new(address, 5070)),
             path.display(),
             rtp.0,

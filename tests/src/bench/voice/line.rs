@@ -18,16 +18,17 @@ use crate::lab::{Message, SHORT, token};
 struct Phone {
     at: SocketAddr,
     contact: String,
+    since: Instant,
 }
 
 /// One registrar for one phone, on one address.
 #[derive(Debug)]
 pub struct Line {
+    address: SocketAddr,
     socket: Arc<UdpSocket>,
     phone: watch::Receiver<Option<Phone>>,
     answers: mpsc::UnboundedReceiver<(Instant, Message)>,
     offers: Arc<AtomicUsize>,
-    registers: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
@@ -62,7 +63,6 @@ impl Line {
         let socket = Arc::new(UdpSocket::bind((address, 5060)).await.with_context(|| format!("a line on {address}"))?);
         let (phone_sender, phone) = watch::channel(None);
         let (answer_sender, answers) = mpsc::unbounded_channel();
-        let (register_sender, registers) = watch::channel(0);
         let offers = Arc::new(AtomicUsize::new(0));
         let own = (socket.clone(), offers.clone());
         let task = tokio::spawn(async move {
@@ -78,9 +78,8 @@ impl Line {
                         // To unregister is to have no contact in the answer.
                         let gone = message.header("Expires") == Some("0")
                             || message.header("Contact").is_some_and(|contact| contact.ends_with("expires=0"));
-                        let found = (!gone).then(|| Phone { at: from, contact: uri.clone() });
+                        let found = (!gone).then(|| Phone { at: from, contact: uri.clone(), since: Instant::now() });
                         phone_sender.send_replace(found);
-                        register_sender.send_modify(|count| *count += 1);
                         if gone { String::new() } else { format!("<{uri}>;expires=3600") }
                     }
                     _ => format!("<sip:line@{address}:5060>"),
@@ -95,20 +94,26 @@ impl Line {
                 let _ = own.0.send_to(answer.as_bytes(), from).await;
             }
         });
-        Ok(Self { socket, phone, answers, offers, registers, task })
+        let address = socket.local_addr()?;
+        Ok(Self { address, socket, phone, answers, offers, task })
     }
 
-    /// Waits for the phone's contact.
-    pub async fn registered(&mut self) -> Result<()> {
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for the phone's contact; gives the moment it came.
+    pub async fn registered(&mut self) -> Result<Instant> {
         let there = self.phone.wait_for(Option::is_some);
-        tokio::time::timeout(SHORT, there).await.context("the phone does not register")??;
-        Ok(())
+        let phone = tokio::time::timeout(SHORT, there).await.context("the phone does not register")??;
+        phone.as_ref().map(|phone| phone.since).context("it is there")
     }
 
-    /// Waits until so many REGISTERs came, from the start on.
-    pub async fn register_count(&mut self, at_least: usize) -> Result<()> {
-        let there = self.registers.wait_for(|count| *count >= at_least);
-        tokio::time::timeout(SHORT, there).await.context("the phone does not register again")??;
+    /// Waits until the phone has taken its contact away.
+    pub async fn unregistered(&mut self) -> Result<()> {
+        let gone = self.phone.wait_for(Option::is_none);
+        tokio::time::timeout(SHORT, gone).await.context("the phone does not unregister")??;
         Ok(())
     }
 
@@ -121,7 +126,7 @@ impl Line {
     /// phone shall send its sound.
     pub async fn call(&mut self, offer: &str, ring: impl AsyncFnOnce() -> Result<()>) -> Result<Answered> {
         let phone = self.phone.borrow().clone().context("no phone is registered")?;
-        let local = self.socket.local_addr()?;
+        let local = self.address;
         let mut request = Request {
             call_id: format!("{}@line", token()),
             from: format!("<sip:line@{local}>;tag={}", token()),
@@ -181,7 +186,7 @@ impl Line {
 
     async fn send(&self, request: &Request, method: &str, sequence: u32, branch: &str, body: &str) -> Result<()> {
         let Request { call_id, from, to, target, at } = request;
-        let local = self.socket.local_addr()?;
+        let local = self.address;
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let text = format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch};rport\r\nMax-Forwards: 70\r\nFrom: {from}\r\n\

@@ -10,4 +10,4 @@ pub use headset::Headset;
 pub use hearing::{Recorder, coarse, delay};
 pub use line::{Answered, Line};
 pub use relay::{Exit, Relay, Wire};
-pub use talker::{VoiceCodec, talk};
+pub use talker::{Talker, VoiceCodec, talk};

@@ -1,13 +1,17 @@
 //! Speech as packets, and who sends them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::lab::Speech;
 use crate::lab::sound::{encode, read_raw};
 
 /// A codec of the bench.
@@ -82,14 +86,100 @@ pub async fn talk(
     for (index, payload) in payloads.iter().enumerate() {
         let number = u32::try_from(index)?;
         sleep_until(start + Duration::from_millis(20) * number).await;
-        let mut packet = vec![0x80, codec.payload_type() | if index == 0 { 0x80 } else { 0 }];
-        packet.extend(u16::try_from(index)?.wrapping_add(1000).to_be_bytes());
-        packet.extend((number * codec.step()).wrapping_add(5000).to_be_bytes());
-        packet.extend(0x1234_5678_u32.to_be_bytes());
-        packet.extend(payload);
+        let packet = rtp(codec, number, 0x1234_5678, payload);
         socket.send_to(&packet, to).await?;
     }
     Ok(start.into_std())
+}
+
+/// Speaks without an end, and listens: the far end of a call whose sound is not judged.
+#[derive(Debug)]
+pub struct Talker {
+    socket: Arc<UdpSocket>,
+    codec: VoiceCodec,
+    heard: watch::Receiver<(u32, Option<std::time::Instant>)>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Talker {
+    /// A free port of this address.
+    pub async fn open(address: IpAddr, codec: VoiceCodec) -> Result<Self> {
+        let socket = Arc::new(UdpSocket::bind((address, 0)).await?);
+        let (sender, heard) = watch::channel((0, None));
+        let ears = socket.clone();
+        let listening = tokio::spawn(async move {
+            let mut buffer = [0; 2048];
+            while let Ok(length) = ears.recv(&mut buffer).await {
+                if length > 12 && buffer[0] >> 6 == 2 && buffer[1] & 0x7f == codec.payload_type() {
+                    sender.send_modify(|(count, first)| {
+                        *count += 1;
+                        first.get_or_insert_with(std::time::Instant::now);
+                    });
+                }
+            }
+        });
+        Ok(Self { socket, codec, heard, tasks: vec![listening] })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Result<SocketAddr> {
+        Ok(self.socket.local_addr()?)
+    }
+
+    /// Speaks to `remote` from now on: speech for G.711, its silence for Opus.
+    pub fn start(mut self, remote: SocketAddr) -> Self {
+        let (socket, codec) = (self.socket.clone(), self.codec);
+        self.tasks.push(tokio::spawn(async move {
+            let speech = Speech::new(21, Duration::from_secs(5));
+            let frames: Vec<Vec<u8>> = match codec {
+                VoiceCodec::Pcma => {
+                    let frames = speech.samples().chunks_exact(160);
+                    frames.map(|frame| frame.iter().map(|sample| encode(*sample)).collect()).collect()
+                }
+                // A mono frame of 20 ms without content (RFC 6716, 3.1).
+                VoiceCodec::Opus => vec![vec![0xf8, 0xff, 0xfe]],
+            };
+            let source = u32::from(remote.port()) << 8;
+            let start = Instant::now();
+            for (number, frame) in (0_u32..).zip(frames.iter().cycle()) {
+                sleep_until(start + Duration::from_millis(20) * number).await;
+                let packet = rtp(codec, number, source, frame);
+                let _ = socket.send_to(&packet, remote).await;
+            }
+        }));
+        self
+    }
+
+    /// Packets heard up to now.
+    pub fn heard(&self) -> u32 {
+        self.heard.borrow().0
+    }
+
+    /// When the first packet came.
+    pub async fn first(&self) -> Result<std::time::Instant> {
+        let mut heard = self.heard.clone();
+        let come = heard.wait_for(|(_, first)| first.is_some());
+        let come = tokio::time::timeout(crate::lab::SHORT, come).await.context("no sound comes")??;
+        come.1.context("it has come")
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn rtp(codec: VoiceCodec, number: u32, source: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, codec.payload_type() | if number == 0 { 0x80 } else { 0 }];
+    // The lower half, as a sequence number wraps.
+    packet.extend(((number + 1000) as u16).to_be_bytes());
+    packet.extend((number.wrapping_mul(codec.step())).wrapping_add(5000).to_be_bytes());
+    packet.extend(source.to_be_bytes());
+    packet.extend(payload);
+    packet
 }
 
 /// The packets of an Ogg stream (RFC 3533), without the two headers of Opus (RFC 7845).
