@@ -23,6 +23,9 @@ using namespace pj;
 namespace linedesk {
 
 class Phone;
+
+// Samples in a second of the bridge, and in a frame of it and of whatever moves it; quality.cpp says why.
+constexpr unsigned BRIDGE_RATE = 48000, BRIDGE_FRAME = BRIDGE_RATE / 100;
 struct Player;
 struct Ear;
 class SoundCard;

@@ -8,20 +8,14 @@ namespace linedesk {
 
 void quality(MediaConfig &m) {
     // Opus and the echo canceller work at this rate, and sound servers as well: nothing but G.711 and G.722 is converted.
-    m.clockRate = 48000;
+    m.clockRate = BRIDGE_RATE;
     m.channelCount = 1;
     // Half a packet. A frame waits in the playing thread until the card takes it, so a longer one is so much delay; a
     // shorter one costs processor time.
-    m.audioFramePtime = 10;
+    m.audioFramePtime = BRIDGE_FRAME * 1000 / BRIDGE_RATE;
     // The resampler between 8 and 48 kHz: speex at 3, made for telephony. At 10, which is 5 and above here, it took half
     // of a call's processor time and PESQ heard no difference.
     m.quality = 2;
-    // The card's own clock drives the bridge. The other way stands a buffer between them in each direction: 40 ms, and a
-    // thread.
-    m.sndUseSwClock = false;
-    // Four frames in the card; two run dry now and then behind a sound server, the 140 that pjmedia takes are heard.
-    m.sndRecLatency = 40;
-    m.sndPlayLatency = 40;
     // Silence suppression clips the beginnings of words, and the far side takes it for a dead line.
     m.noVad = true;
     // Two packets to begin with, and one at least is kept: so much do the timers of both sides deviate. Behind jitter the
@@ -31,7 +25,7 @@ void quality(MediaConfig &m) {
     m.jbMax = 500;
     // Ours (patches/0009): what is lost is concealed at its own time, and speech does not move.
     m.jbDiscardAlgo = PJMEDIA_JB_DISCARD_TIMELINE;
-    // ld_sound_open turns it on.
+    // What is done to the microphone is the card's: voice.hpp.
     m.ecTailLen = 0;
 }
 

@@ -90,7 +90,10 @@ fn central(context: &Context) -> Result<Counts> {
 }
 
 fn softphone(context: &Context) -> Result<Counts> {
-    live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)
+    let mut counts =
+        live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)?;
+    counts.add(live(context, "softphone-voice", "package(linedesk-tests) and binary(voice)", &[])?);
+    Ok(counts)
 }
 
 fn lab(context: &Context) -> Result<Counts> {
