@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 const SHIM: &[&str] = &[
     "shim/life.cpp",
+    "shim/quality.cpp",
     "shim/guard.cpp",
     "shim/accounts.cpp",
     "shim/servers.cpp",

@@ -27,6 +27,8 @@
 /* media */
 #define PJMEDIA_HAS_VIDEO                 0
 #define PJMEDIA_HAS_OPUS_CODEC            1
+/* Whoever answers may choose: the profile's order holds for calls that come, too. */
+#define PJMEDIA_SDP_NEG_PREFER_REMOTE_CODEC_ORDER 0
 #define PJMEDIA_HAS_SRTP                  1
 #define PJMEDIA_SRTP_HAS_DTLS             1
 #define PJMEDIA_SRTP_HAS_SDES             1

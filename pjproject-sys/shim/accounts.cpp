@@ -176,6 +176,9 @@ bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error 
         const std::string ca = a->ca_file ? a->ca_file : "";
         c.sipConfig.transportId = p.transport(a->transport, ca, a->ipv6);
         c.callConfig.timerUse = PJSUA_SIP_TIMER_OPTIONAL;
+        // An answer may name several codecs, of which the first is used. pjsua would ask by UPDATE to leave the others out,
+        // right after each answer, and sound begins anew then.
+        c.mediaConfig.lockCodecEnabled = false;
         c.mediaConfig.transportConfig.port = p.rtp_first;
         c.mediaConfig.transportConfig.portRange = static_cast<unsigned>(p.rtp_last - p.rtp_first);
         c.mediaConfig.transportConfig.qosParams.flags = PJ_QOS_PARAM_HAS_DSCP;

@@ -5,9 +5,10 @@ using namespace linedesk;
 
 namespace {
 
-// How much the loudspeaker is ahead of its sound: four frames; with three a busy machine stutters. What the microphone's buffer
+// How much the loudspeaker is ahead of its sound: six frames; with four a busy machine stutters. What the microphone's buffer
 // may hold costs no delay.
-constexpr unsigned PLAY_LATENCY_MS = 80, CAPTURE_LATENCY_MS = 100;
+constexpr unsigned CAPTURE_LATENCY_MS = 100;
+static unsigned PLAY_LATENCY_MS = getenv("LDX_PLAY") ? atoi(getenv("LDX_PLAY")) : 60;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
@@ -17,7 +18,7 @@ constexpr int64_t PAUSES_MS = 100;
 constexpr int64_t LOST_MS = 1500;
 // But a Bluetooth headset takes its time to begin, and so does a server's virtual device, whose buffer is filled at once.
 constexpr int64_t BEGINS_MS = 5000;
-constexpr unsigned BEGINNING = 25;
+constexpr unsigned BEGINNING = 50;
 
 int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -239,7 +240,7 @@ pj_status_t SoundCard::on_capture(void *stream, pjmedia_frame *frame) {
     return PJ_SUCCESS;
 }
 
-// Comes every 20 ms for as long as calls need sound.
+// Comes with every frame for as long as calls need sound.
 void SoundCard::on_tick(const pj_timestamp *, void *self) {
     SoundCard &card = *static_cast<SoundCard *>(self);
     const int64_t now = now_ms();

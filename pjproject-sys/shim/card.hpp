@@ -43,7 +43,7 @@ private:
         std::atomic<int64_t> frame_at{0};
     };
 
-    static constexpr unsigned RATE = 48000, FRAME = RATE / 50;
+    static constexpr unsigned RATE = BRIDGE_RATE, FRAME = BRIDGE_FRAME;
 
     static int work(void *self);
     static pj_status_t on_play(void *stream, pjmedia_frame *frame);

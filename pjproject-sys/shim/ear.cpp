@@ -32,7 +32,7 @@ using namespace linedesk;
 
 namespace {
 
-constexpr unsigned RATE = 48000, FRAME = RATE / 50;
+constexpr unsigned RATE = BRIDGE_RATE, FRAME = BRIDGE_FRAME;
 
 Ear &ear_of(Phone &phone) {
     if (!phone.ear) {

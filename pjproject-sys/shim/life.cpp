@@ -128,12 +128,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         phone->sip_trace = config->sip_trace;
         c.logConfig.decor = PJ_LOG_HAS_SENDER;
         c.logConfig.writer = new PhoneLog(*phone); // pjsua2 deletes it with the endpoint
-        c.medConfig.clockRate = 48000;
-        c.medConfig.channelCount = 1;
-        c.medConfig.audioFramePtime = 20;
-        c.medConfig.quality = 6;
-        c.medConfig.noVad = true;
-        c.medConfig.ecTailLen = 0;
+        quality(c.medConfig);
         c.medConfig.threadCnt = 1;
         c.medConfig.confThreads = 0;
         c.medConfig.maxMediaPorts = 64;
@@ -141,6 +136,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
         c.medConfig.sndAutoCloseTime = -1;
         try {
             ep.libInit(c);
+            opus_quality();
             at_the_door = phone.get();
             pj_status_t status = pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &the_door);
             if (status == PJ_SUCCESS) status = guard(phone.get());

@@ -23,6 +23,9 @@ using namespace pj;
 namespace linedesk {
 
 class Phone;
+
+// Samples in a second of the bridge, and in a frame of it and of whatever moves it; quality.cpp says why.
+constexpr unsigned BRIDGE_RATE = 48000, BRIDGE_FRAME = BRIDGE_RATE / 100;
 struct Player;
 struct Ear;
 class SoundCard;
@@ -247,6 +250,9 @@ void end_ear(Phone &phone);
 unsigned live_calls();
 // The bounds of guard.cpp are kept for this phone; nullptr: no longer.
 pj_status_t guard(Phone *phone);
+// quality.cpp: the numbers that decide how a call sounds. The first before libInit, the second after it.
+void quality(MediaConfig &media);
+void opus_quality();
 
 inline Phone &self(ld_phone *phone) { return *reinterpret_cast<Phone *>(phone); }
 

@@ -10,35 +10,54 @@ use crate::paths;
 use crate::setup::{self, SetUp};
 use crate::test::{Capabilities, ENTER};
 
-/// A bench is a program of tests/src/bin/ named `bench-NAME`.
-const BENCHES: &[&str] = &["first-call"];
+mod speech;
 
-/// Peers: package, program.
-const PEERS: &[(&str, &str)] = &[("baresip-core", "baresip"), ("linphone-desktop", "linphone")];
+/// A bench is a program of tests/src/bin/ named `bench-NAME`.
+struct Bench {
+    name: &'static str,
+    /// Peers and what else it needs: package, program.
+    needs: &'static [(&'static str, &'static str)],
+    /// Whether the window belongs to it; else the softphone alone is built.
+    window: bool,
+    /// Whether it hears speech.
+    speech: bool,
+}
+
+const BARESIP: (&str, &str) = ("baresip-core", "baresip");
+
+const BENCHES: &[Bench] = &[
+    Bench { name: "first-call", needs: &[BARESIP, ("linphone-desktop", "linphone")], window: true, speech: false },
+    Bench { name: "softphone", needs: &[BARESIP], window: false, speech: false },
+    Bench { name: "voice", needs: &[BARESIP, ("opus-tools", "opusenc")], window: false, speech: true },
+];
 
 /// Its own directory: a release build beside the tests' keeps neither waiting for the other.
 const TARGET: &str = "target/bench";
 
 /// Builds, measures, prints the table and writes the JSON.
 pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
-    if !BENCHES.contains(&name) {
-        bail!("there is no bench {name:?}; there are: {}", BENCHES.join(", "));
-    }
+    let Some(wanted) = BENCHES.iter().find(|bench| bench.name == name) else {
+        let all: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("there is no bench {name:?}; there are: {}", all.join(", "));
+    };
     let set_up = setup::run()?;
     let capabilities = Capabilities::probe();
     let flags = match &capabilities.namespace {
         Ok(flags) => *flags,
         Err(why) => bail!("a bench needs a namespace of its own: {why}"),
     };
-    peers()?;
+    install(wanted.needs)?;
+    let speech = if wanted.speech { speech::environment()? } else { Vec::new() };
     eprintln!("Builds");
-    build::pages(&set_up)?;
-    programs(&set_up)?;
+    if wanted.window {
+        build::pages(&set_up)?;
+    }
+    programs(&set_up, wanted.window)?;
     neighbours();
     eprintln!("{name}");
     let mut bench = command("unshare", flags.iter().copied());
     bench.args(["sh", "-c", ENTER, "bench"]).arg(directory().join(format!("bench-{name}")));
-    bench.args(["--commit", &commit()]).envs(set_up.environment());
+    bench.args(["--commit", &commit()]).envs(set_up.environment()).envs(speech);
     if let Some(path) = json {
         // As the person sees it; the bench runs in the checkout.
         bench.arg("--json").arg(std::path::absolute(path)?);
@@ -51,9 +70,9 @@ pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
 }
 
 /// What is missing is said and then reported as missing by the bench: a peer is no reason not to measure ours.
-fn peers() -> Result<()> {
+fn install(needs: &[(&'static str, &str)]) -> Result<()> {
     let missing: Vec<&str> =
-        PEERS.iter().filter(|(_, program)| !is_there(program)).map(|(package, _)| *package).collect();
+        needs.iter().filter(|(_, program)| !is_there(program)).map(|(package, _)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -84,9 +103,14 @@ fn neighbours() {
     }
 }
 
-fn programs(set_up: &SetUp) -> Result<()> {
-    let arguments = ["build", "--release", "--workspace", "--bins", "--features", FEATURES, "--target-dir", TARGET];
-    must("release build", command("cargo", arguments).envs(set_up.environment())).map(drop)
+fn programs(set_up: &SetUp, window: bool) -> Result<()> {
+    let what: &[&str] = if window {
+        &["--workspace", "--bins", "--features", FEATURES]
+    } else {
+        &["-p", "linedesk-softphone", "-p", "linedesk-tests", "--bins"]
+    };
+    let mut build = command("cargo", ["build", "--release", "--target-dir", TARGET]);
+    must("release build", build.args(what).envs(set_up.environment())).map(drop)
 }
 
 fn directory() -> PathBuf {

@@ -60,6 +60,9 @@ struct EngineArguments {
     /// Seconds without RTP after which a talking call is probed; 0: never.
     #[arg(long, default_value_t = 30)]
     media_timeout: u64,
+    /// For measuring: calls do not hold each other.
+    #[arg(long, hide = true)]
+    all_talk: bool,
 }
 
 impl EngineArguments {
@@ -69,6 +72,7 @@ impl EngineArguments {
             null_audio: self.null_audio,
             sip_trace: self.sip_trace,
             unattached_idle,
+            all_talk: self.all_talk,
             media_timeout: (self.media_timeout > 0).then(|| Duration::from_secs(self.media_timeout)),
         }
     }

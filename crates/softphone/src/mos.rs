@@ -72,6 +72,24 @@ mod tests {
     }
 
     #[test]
+    fn the_scale_is_that_of_the_recommendation() {
+        // ITU-T G.107, Table B.1: R at the lower limits of user satisfaction, and its MOS.
+        for (r, expected) in [(90.0, 4.34), (80.0, 4.03), (70.0, 3.60), (60.0, 3.10), (50.0, 2.58)] {
+            assert!((mos(r) - expected).abs() < 0.01, "R {r}: {}", mos(r));
+        }
+        // With all of its default values, and nothing lost and no delay: R 93.2, MOS 4.41.
+        assert!((r_factor(robustness("PCMA"), 0.0, 0.0) - 93.2).abs() < 0.01);
+        // Its delay impairment without echo, Idd (G.107, 7.4), which the fit contains: no less than it anywhere.
+        for delay in [150.0_f32, 200.0, 300.0, 400.0, 500.0] {
+            let x = (delay / 100.0).log2();
+            let sixth = |y: f32| (1.0 + y.powi(6)).powf(1.0 / 6.0);
+            let idd = 25.0 * (sixth(x) - 3.0 * sixth(x / 3.0) + 2.0);
+            let ours = 93.2 - r_factor(robustness("PCMA"), 0.0, delay);
+            assert!(ours > idd && ours < idd + 12.0, "{delay} ms: {ours}, Idd {idd}");
+        }
+    }
+
+    #[test]
     fn bounds() {
         assert_eq!(mos(-3.0), 1.0);
         assert_eq!(mos(120.0), 4.5);

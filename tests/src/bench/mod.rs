@@ -8,10 +8,11 @@ mod phone;
 pub mod process;
 mod report;
 mod ring;
+pub mod voice;
 mod window;
 
 pub use ours::Console;
-pub use peers::{Baresip, Linphone};
+pub use peers::{Baresip, BaresipSettings, Linphone};
 pub use phone::{setups, talk};
 pub use report::{Figure, Report, Target, median};
 pub use ring::{Contact, first_contact};

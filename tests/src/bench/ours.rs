@@ -1,5 +1,7 @@
 //! Our softphone alone, by its console: what a peer that is only a softphone is compared with.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -30,29 +32,57 @@ impl Console {
         echo_cancellation: bool,
     ) -> Result<(Self, f64)> {
         let start = Watch::begin(pbx);
+        let media = json!({ "codecs": codecs, "echo_cancellation": echo_cancellation, "rtp_ports": [42_000, 42_099] });
+        let console =
+            Self::open(lab, "console", desktop.environment(), desktop.home(), &[(number, pbx.sip())], media).await?;
+        let ready = start.registered(pbx, number).await?;
+        Ok((console, ready))
+    }
+
+    /// Starts one named `name` with an account for each number and server, and waits until it is registered at the last.
+    pub async fn open(
+        lab: &Lab,
+        name: &str,
+        environment: Vec<(&'static str, String)>,
+        home: &Path,
+        accounts: &[(&str, SocketAddr)],
+        media: Value,
+    ) -> Result<Self> {
+        Self::open_with(lab, name, environment, home, accounts, media, &[]).await
+    }
+
+    /// The same, with further arguments.
+    pub async fn open_with(
+        lab: &Lab,
+        name: &str,
+        environment: Vec<(&'static str, String)>,
+        home: &Path,
+        accounts: &[(&str, SocketAddr)],
+        media: Value,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let mut command = lab.command(program("linedesk-softphone")?);
-        command.arg("console").envs(desktop.environment()).current_dir(desktop.home());
-        command.stdout(Stdio::piped()).stderr(std::fs::File::create(lab.log("console"))?);
-        let mut process = Process::start_with_input(lab, "console", command)?;
+        command.arg("console").args(arguments).envs(environment).current_dir(home);
+        command.stdout(Stdio::piped()).stderr(std::fs::File::create(lab.log(name))?);
+        let mut process = Process::start_with_input(lab, name, command)?;
         let input = process.take_stdin().context("a pipe was asked for")?;
         let output = BufReader::new(process.take_stdout().context("a pipe was asked for")?).lines();
         let mut console = Self { process, input, output, next: 0 };
-        let (server, port) = (pbx.sip().ip().to_string(), pbx.sip().port());
-        console
-            .say(json!({
-                "do": "configure",
-                "accounts": [{
-                    "id": "desk", "server": server, "port": port, "transport": "udp", "domain": server,
+        let accounts: Vec<Value> = accounts
+            .iter()
+            .map(|(number, at)| {
+                let (server, port) = (at.ip().to_string(), at.port());
+                json!({
+                    "id": number, "server": server, "port": port, "transport": "udp", "domain": server,
                     "user": number, "password": sip_password(number),
-                }],
-                "media": {
-                    "codecs": codecs, "echo_cancellation": echo_cancellation, "rtp_ports": [42_000, 42_099],
-                },
-            }))
-            .await?;
-        console.hear("registered", |message| message["event"]["registration"]["state"] == "registered").await?;
-        let ready = start.registered(pbx, number).await?;
-        Ok((console, ready))
+                })
+            })
+            .collect();
+        console.say(json!({ "do": "configure", "accounts": accounts, "media": media })).await?;
+        for _ in &accounts {
+            console.hear("registered", |message| message["event"]["registration"]["state"] == "registered").await?;
+        }
+        Ok(console)
     }
 
     /// Waits for a call and answers it.
@@ -84,13 +114,15 @@ impl Console {
         self.process.ended(SHORT).await.map(drop)
     }
 
-    async fn say(&mut self, command: Value) -> Result<()> {
+    /// Says a command.
+    pub async fn say(&mut self, command: Value) -> Result<()> {
         self.next += 1;
         let line = format!("{}\n", json!({ "id": self.next, "command": command }));
         Ok(self.input.write_all(line.as_bytes()).await?)
     }
 
-    async fn hear(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    /// Reads on until a message is the wanted one.
+    pub async fn hear(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         let search = async {
             loop {
                 let line = self.output.next_line().await?.context("the softphone ended")?;

@@ -1,6 +1,7 @@
 //! The peers, as Debian has them.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -28,40 +29,57 @@ impl Baresip {
     /// Starts it with PCMA alone, on the same sound card as ours, and waits until it is registered; gives also the
     /// milliseconds that took. With `answers` it takes each call at once.
     pub async fn start(lab: &Lab, desktop: &Desktop, pbx: &Pbx, number: &str, answers: bool) -> Result<(Self, f64)> {
+        let start = Watch::begin(pbx);
+        let settings = BaresipSettings { number, server: pbx.sip(), answers, ..BaresipSettings::default() };
+        let mut phone = Self::open(lab, "baresip", desktop.environment(), desktop.home(), &settings)?;
+        match start.registered(pbx, number).await {
+            Ok(ready) => Ok((phone, ready)),
+            Err(error) => {
+                phone.process.must_run()?;
+                Err(error.context(phone.process.log()))
+            }
+        }
+    }
+
+    /// Starts one named `name`; whoever has its account sees it register.
+    pub fn open(
+        lab: &Lab,
+        name: &str,
+        environment: Vec<(&'static str, String)>,
+        home: &Path,
+        settings: &BaresipSettings<'_>,
+    ) -> Result<Self> {
         must_be_installed("baresip")?;
-        let directory = lab.directory("baresip")?;
-        let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"]
+        let directory = lab.directory(name)?;
+        let path = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"]
             .map(PathBuf::from)
             .into_iter()
             .find(|path| path.is_dir())
             .context("the modules of baresip are not where Debian puts them")?;
-        let address = pbx.sip().ip();
+        let BaresipSettings { number, server, answers, listen, codec, modules, rtp } = settings;
+        let address = server.ip();
+        let modules: String = modules.iter().map(|module| format!("module {module}.so\n")).collect();
         let configuration = format!(
-            "sip_listen {address}:5070\nnet_interface lo\nmodule_path {}\nmodule g711.so\nmodule alsa.so\n\
+            "sip_listen {}\nnet_interface lo\nmodule_path {}\n{modules}module alsa.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\naudio_player alsa,default\naudio_source alsa,default\n\
-             audio_alert alsa,default\nring_aufile none\nrtp_ports 43000-43099\ncall_local_timeout 60\n",
-            modules.display()
+             audio_alert alsa,default\nring_aufile none\ncall_max_calls 64\ncall_hold_other_calls no\nrtp_ports {}-{}\ncall_local_timeout 60\n",
+            listen.unwrap_or(SocketAddr::new(address, 5070)),
+            path.display(),
+            rtp.0,
+            rtp.1,
         );
         std::fs::write(directory.join("config"), configuration)?;
-        let mode = if answers { "auto" } else { "manual" };
+        let mode = if *answers { "auto" } else { "manual" };
         let password = sip_password(number);
         let account = format!(
-            "<sip:{number}@{address};transport=udp>;auth_user={number};auth_pass={password};answermode={mode};\
-             audio_codecs=PCMA/8000/1;regint=120\n"
+            "<sip:{number}@{server};transport=udp>;auth_user={number};auth_pass={password};answermode={mode};\
+             audio_codecs={codec};regint=120\n"
         );
         std::fs::write(directory.join("accounts"), account)?;
         std::fs::write(directory.join("contacts"), "")?;
         let mut command = lab.command("baresip");
-        command.arg("-f").arg(&directory).envs(desktop.environment()).current_dir(desktop.home());
-        let start = Watch::begin(pbx);
-        let mut process = Process::start(lab, "baresip", command)?;
-        match start.registered(pbx, number).await {
-            Ok(ready) => Ok((Self { process }, ready)),
-            Err(error) => {
-                process.must_run()?;
-                Err(error.context(process.log()))
-            }
-        }
+        command.arg("-f").arg(&directory).envs(environment).current_dir(home);
+        Ok(Self { process: Process::start(lab, name, command)? })
     }
 
     /// Its id.
@@ -72,6 +90,39 @@ impl Baresip {
     /// Unregisters and ends.
     pub async fn end(mut self) -> Result<()> {
         self.process.stop(SHORT).await
+    }
+}
+
+/// What a baresip is started with.
+#[derive(Debug, Clone)]
+pub struct BaresipSettings<'a> {
+    /// Its number.
+    pub number: &'a str,
+    /// Its registrar.
+    pub server: SocketAddr,
+    /// Whether it takes each call at once.
+    pub answers: bool,
+    /// Where it listens; absent: on the server's address.
+    pub listen: Option<SocketAddr>,
+    /// Codec, as its configuration names it.
+    pub codec: &'a str,
+    /// Modules besides ALSA: codecs, filters.
+    pub modules: &'a [&'a str],
+    /// Ports for RTP.
+    pub rtp: (u16, u16),
+}
+
+impl Default for BaresipSettings<'_> {
+    fn default() -> Self {
+        Self {
+            number: "",
+            server: SocketAddr::from(([127, 0, 0, 1], 5060)),
+            answers: false,
+            listen: None,
+            codec: "PCMA/8000/1",
+            modules: &["g711"],
+            rtp: (43_000, 43_099),
+        }
     }
 }
 

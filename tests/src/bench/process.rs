@@ -15,6 +15,19 @@ pub fn pss(pid: i32) -> Result<f64> {
     Ok(kib * 1024.0 / 1e6)
 }
 
+/// Memory that is this process's alone, in KB.
+pub fn private(pid: i32) -> Result<f64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let lines = text.lines().filter(|line| line.starts_with("Private_"));
+    lines.map(|line| Ok(line.split_whitespace().nth(1).context("a short line")?.parse::<f64>()?)).sum()
+}
+
+/// Open files, sockets and the like.
+pub fn handles(pid: i32) -> Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 /// Sum of [`pss`].
 pub fn pss_of(pids: &[i32]) -> Result<f64> {
     pids.iter().map(|pid| pss(*pid)).sum()

@@ -15,6 +15,10 @@ pub enum Target {
     TimesPeer(f64),
     /// At most so much above the peer's.
     AbovePeer(f64),
+    /// At most so much below the peer's, where more is better.
+    NotBelowPeer(f64),
+    /// More than so much, where more is better.
+    MoreThan(f64),
 }
 
 /// One figure.
@@ -66,10 +70,16 @@ impl Figure {
             Target::AtMost(limit) => (format!("<= {limit} {unit}"), Some(limit)),
             Target::TimesPeer(times) => (format!("<= {times} x peer"), self.peer_value.map(|peer| peer * times)),
             Target::AbovePeer(more) => (format!("<= peer + {more} {unit}"), self.peer_value.map(|peer| peer + more)),
+            Target::NotBelowPeer(less) => (format!(">= peer - {less} {unit}"), self.peer_value.map(|peer| peer - less)),
+            Target::MoreThan(limit) => (format!("> {limit} {unit}"), Some(limit)),
         };
         self.target = Some(words);
         // What is missing is neither met nor missed.
-        self.met = self.value.zip(limit).map(|(value, limit)| value <= limit);
+        self.met = self.value.zip(limit).map(|(value, limit)| match target {
+            Target::NotBelowPeer(_) => value >= limit,
+            Target::MoreThan(_) => value > limit,
+            Target::AtMost(_) | Target::TimesPeer(_) | Target::AbovePeer(_) => value <= limit,
+        });
         self
     }
 }

@@ -35,7 +35,7 @@ pub mod sound;
 mod wait;
 
 pub use central::{Central, Office, Person};
-pub use customer::{Caller, Customer, CustomerEnd, Heard, Packet, Subscriber};
+pub use customer::{Caller, Customer, CustomerEnd, Heard, Message, Packet, Subscriber, token};
 pub use desk::{Desk, DeskSettings, Headless};
 pub use desktop::{Bus, Desktop, Display};
 pub use driver::Driver;

@@ -92,6 +92,7 @@ fn central(context: &Context) -> Result<Counts> {
 
 fn softphone(context: &Context) -> Result<Counts> {
     let mut counts = live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)?;
+    counts.add(live(context, "softphone-voice", "package(linedesk-tests) and binary(voice)", &[])?);
     if context.deep && context.capabilities.sanitizer.is_ok() {
         counts.add(sanitized::run(context, BESIDE_A_PBX)?);
     }

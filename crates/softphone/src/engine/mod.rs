@@ -49,6 +49,8 @@ pub struct Options {
     pub unattached_idle: Option<Duration>,
     /// A talking call without RTP for this long is probed, and ended when nobody answers the probe; `None`: never.
     pub media_timeout: Option<Duration>,
+    /// For measuring: calls do not hold each other.
+    pub all_talk: bool,
 }
 
 /// Everything that can happen to the engine.
@@ -221,6 +223,7 @@ pub(crate) struct Loop {
     ending: Ending,
     unattached_idle: Option<Duration>,
     media_timeout: Option<Duration>,
+    all_talk: bool,
     dropped: u64,
 }
 
@@ -271,6 +274,7 @@ impl Loop {
             ending: Ending::Not,
             unattached_idle: options.unattached_idle,
             media_timeout: options.media_timeout,
+            all_talk: options.all_talk,
             dropped: 0,
         };
         engine.apply_codecs()?;

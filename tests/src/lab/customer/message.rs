@@ -39,6 +39,10 @@ impl Message {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     pub fn has_body(&self) -> bool {
         !self.body.is_empty()
     }

@@ -22,7 +22,7 @@ use super::sound::Speech;
 use super::{Pbx, SHORT};
 use media::Media;
 pub use media::{Heard, Packet};
-use message::{Message, token};
+pub use message::{Message, token};
 pub use subscriber::Subscriber;
 
 /// Who calls, and what they say.

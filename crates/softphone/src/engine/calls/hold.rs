@@ -33,6 +33,9 @@ impl Loop {
 
     /// One conversation at a time.
     pub(super) fn hold_others(&mut self, but: Option<CallId>) {
+        if self.all_talk {
+            return;
+        }
         for id in self.running(but) {
             self.wish_hold(id, true);
         }
