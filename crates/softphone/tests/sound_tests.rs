@@ -6,7 +6,7 @@ mod drive;
 
 use std::time::Duration;
 
-use desk_sound::{Desk, MICROPHONE_HZ, RATE, device, loudest, pitch};
+use desk_sound::{Desk, MICROPHONE_HZ, RATE, loudest, pitch};
 use drive::{Console, call_in, configure, registration, until};
 use serde_json::{Value, json};
 
@@ -16,11 +16,30 @@ fn start(test: &str) -> Value {
     json!({"do": "start-test", "test": test})
 }
 
-/// The next state of the test; `None`: it is over.
-fn step(console: &mut Console) -> Option<Value> {
-    console.wait("a step of the test", |m| {
-        (m["event"]["event"] == "sound").then(|| m["event"]["sound"].get("test").cloned())
-    })
+/// The steps of tests, one after the other. The state of sound is told for other reasons, too.
+#[derive(Default)]
+struct Steps {
+    told: u64,
+}
+
+impl Steps {
+    fn next(&mut self, console: &mut Console, is: &str) -> Value {
+        self.find(console, is, |test| (test["step"] == is).then(|| test.clone()))
+    }
+
+    fn over(&mut self, console: &mut Console) {
+        self.find(console, "over", |test| test.is_null().then_some(()));
+    }
+
+    fn find<T>(&mut self, console: &mut Console, what: &str, is: impl Fn(&Value) -> Option<T>) -> T {
+        let (found, number) = console.wait(&format!("the test: {what}"), |m| {
+            let number = m["number"].as_u64().filter(|number| *number > self.told)?;
+            let of_sound = m["event"]["event"] == "sound";
+            of_sound.then(|| is(&m["event"]["sound"]["test"])).flatten().map(|found| (found, number))
+        });
+        self.told = number;
+        found
+    }
 }
 
 /// Levels until one fits.
@@ -36,10 +55,11 @@ fn level(console: &mut Console, what: &str, fits: impl Fn(u64) -> bool) -> u64 {
 fn the_level_follows_the_voice() {
     let desk = Desk::start();
     let mut anna = desk.console();
+    let mut steps = Steps::default();
     assert!(!desk.microphone_is_open());
     anna.ask(start("level"));
-    let test = step(&mut anna).unwrap();
-    assert_eq!((&test["test"], &test["step"]), (&json!("level"), &json!("listening")));
+    let test = steps.next(&mut anna, "listening");
+    assert_eq!(test["test"], "level");
     assert!(test["left_ms"].is_null(), "{test}");
     let loud = level(&mut anna, "a loud voice", |l| l > 60);
     // Of PulseAudio's scale, which is cubic: 20 % are −42 dB.
@@ -51,7 +71,7 @@ fn the_level_follows_the_voice() {
     desk.pactl(&["set-source-volume", "mic", "100%"]);
     level(&mut anna, "the loud voice again", |l| l.abs_diff(loud) <= 2);
     anna.ask(json!({"do": "stop-test"}));
-    assert!(step(&mut anna).is_none());
+    steps.over(&mut anna);
     until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
     assert!(anna.ask(json!({"do": "snapshot"}))["snapshot"]["sound"]["test"].is_null());
 }
@@ -61,18 +81,17 @@ fn the_level_follows_the_voice() {
 fn what_was_recorded_is_played() {
     let desk = Desk::start();
     let mut anna = desk.console();
+    let mut steps = Steps::default();
     let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
     anna.ask(start("record-and-play"));
-    let test = step(&mut anna).unwrap();
-    assert_eq!(test["step"], "recording");
+    let test = steps.next(&mut anna, "recording");
     assert!((4_000..=5_000).contains(&test["left_ms"].as_u64().unwrap()), "{test}");
     level(&mut anna, "the level while it records", |l| l > 60);
-    let test = step(&mut anna).unwrap();
-    assert_eq!(test["step"], "playing");
+    steps.next(&mut anna, "playing");
     assert!(loudest(&headset.all()) < 10, "one's own voice is heard while it is recorded");
-    assert!(!desk.microphone_is_open(), "the microphone is open while it plays");
+    until(PATIENCE, "the microphone is let go while it plays", || !desk.microphone_is_open());
     until(PATIENCE, "it is played", || loudest(&headset.last(100)) > 3_000);
-    assert!(step(&mut anna).is_none());
+    steps.over(&mut anna);
     headset.until_silent(500);
     let heard: Vec<i16> = headset.all().into_iter().skip_while(|s| s.unsigned_abs() < 100).collect();
     let length = heard.iter().rposition(|s| s.unsigned_abs() > 100).unwrap();
@@ -90,34 +109,32 @@ fn what_was_recorded_is_played() {
 fn a_tone_on_one_device_and_a_ring_on_all() {
     let desk = Desk::start();
     let mut anna = desk.console();
-    let (of_headset, of_loud) = (device(&mut anna, "headset"), device(&mut anna, "loud"));
+    let mut steps = Steps::default();
     let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
     let error = anna.refused(json!({"do": "start-test", "test": "tone", "device": "nowhere"}));
     assert_eq!(error["code"], "bad-argument", "{error}");
 
-    anna.ask(json!({"do": "start-test", "test": "tone", "device": of_loud}));
-    let test = step(&mut anna).unwrap();
-    assert_eq!((&test["step"], &test["device"]), (&json!("playing"), &json!(of_loud)));
+    anna.ask(json!({"do": "start-test", "test": "tone", "device": "loud"}));
+    let test = steps.next(&mut anna, "playing");
+    assert_eq!(test["device"], "loud");
     loud.until_hears(440.0, 500);
-    assert!(step(&mut anna).is_none());
+    steps.over(&mut anna);
     assert!(loudest(&headset.all()) < 10);
 
     // What calls are heard with; the later test takes the place of the earlier.
-    anna.ask(json!({"do": "start-test", "test": "tone", "device": of_loud}));
+    anna.ask(json!({"do": "start-test", "test": "tone", "device": "loud"}));
     anna.ask(start("tone"));
     headset.until_hears(440.0, 500);
     loud.until_silent(500);
 
-    let both = json!([{"use": "device", "name": of_headset}, {"use": "device", "name": of_loud}]);
+    let both = json!([{"use": "device", "name": "headset"}, {"use": "device", "name": "loud"}]);
     anna.ask(json!({"do": "set-sound", "settings": {"ring": both, "ring_volume": 100}}));
     anna.ask(start("ring"));
     until(PATIENCE, "both ring", || [&headset, &loud].iter().all(|ears| loudest(&ears.last(100)) > 6_000));
     // Once.
     headset.until_silent(2_500);
     loud.until_silent(2_500);
-    anna.wait("the last test is over", |m| {
-        (m["event"]["event"] == "sound" && m["event"]["sound"]["test"].is_null()).then_some(())
-    });
+    steps.over(&mut anna);
     assert!(loudest(&loud.all()) <= 8_232);
 }
 
@@ -126,6 +143,7 @@ fn a_tone_on_one_device_and_a_ring_on_all() {
 fn a_call_ends_a_test_and_rings_at_once() {
     let desk = Desk::start();
     let mut anna = desk.console();
+    let mut steps = Steps::default();
     let mut plain = configure("1001");
     plain["media"]["codecs"] = json!(["pcma"]);
     anna.ask(plain);
@@ -133,12 +151,11 @@ fn a_call_ends_a_test_and_rings_at_once() {
     let mut boris = Console::registered("1002");
     let headset = desk.listen("headset");
     anna.ask(start("record-and-play"));
-    assert_eq!(step(&mut anna).unwrap()["step"], "recording");
+    steps.next(&mut anna, "recording");
     boris.ask(json!({"do": "dial", "account": "1002", "target": "1001"}));
     let call = anna.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
     until(Duration::from_secs(1), "it rings at once", || loudest(&headset.last(100)) > 3_500);
-    assert!(step(&mut anna).is_none());
-    until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
+    steps.over(&mut anna);
 
     for refused in ["ring", "record-and-play", "tone"] {
         let error = anna.refused(start(refused));

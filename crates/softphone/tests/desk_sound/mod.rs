@@ -6,11 +6,11 @@
     reason = "shared by test binaries that each use a part; a failed step is a failed test"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::drive::{Console, until};
 
@@ -24,6 +24,7 @@ pub const MICROPHONE_HZ: f64 = 440.0;
 pub struct Desk {
     directory: tempfile::TempDir,
     server: Child,
+    awake: Option<Child>,
 }
 
 impl Desk {
@@ -40,13 +41,6 @@ impl Desk {
              set-default-source mic\n",
         )
         .unwrap();
-        // Where ALSA's names are all that there is, these two are the two.
-        std::fs::write(
-            at.join(".asoundrc"),
-            "pcm.!default { type pulse device headset hint { show on description h } }\n\
-             pcm.!pulse { type pulse device loud hint { show on description l } }\n",
-        )
-        .unwrap();
         let server = Command::new("pulseaudio")
             .args(["-n", "-F"])
             .arg(at.join("desk.pa"))
@@ -56,8 +50,11 @@ impl Desk {
             .stderr(Stdio::null())
             .spawn()
             .expect("pulseaudio is installed by cargo xtask setup");
-        let desk = Self { directory, server };
+        let mut desk = Self { directory, server, awake: None };
         until(PATIENCE, "the desk's devices", || desk.list("sources").contains("\tmic\t"));
+        // A source of PulseAudio that nobody listens to begins with a block of two seconds.
+        desk.awake = Some(desk.record("mic", &desk.file("mic.raw")));
+        until(PATIENCE, "the microphone", || desk.file("mic.raw").metadata().is_ok_and(|about| about.len() > 0));
         desk
     }
 
@@ -66,14 +63,18 @@ impl Desk {
         vec![
             ("PULSE_SERVER", format!("unix:{at}/native")),
             ("PULSE_RUNTIME_PATH", at.clone()),
-            ("PULSE_STATE_PATH", at.clone()),
-            ("HOME", at),
+            ("PULSE_STATE_PATH", at),
         ]
     }
 
-    /// A softphone that sits here.
+    /// A softphone that sits here, and has seen the devices.
     pub fn console(&self) -> Console {
-        Console::start_with(&[], &self.environment())
+        let mut console = Console::start_with(&[], &self.environment());
+        until(PATIENCE, "the softphone sees the devices", || {
+            let devices = console.ask(json!({"do": "devices"}))["devices"].clone();
+            ["headset", "loud", "mic"].iter().all(|name| devices.as_array().unwrap().iter().any(|d| d["name"] == *name))
+        });
+        console
     }
 
     /// A new file for it.
@@ -97,7 +98,8 @@ impl Desk {
         let number = |line: &str, column: usize| line.split('\t').nth(column).map(str::to_owned);
         let sources = self.list("sources");
         let ours = sources.lines().find(|line| line.contains("\tmic\t")).and_then(|line| number(line, 0));
-        self.list("source-outputs").lines().any(|line| number(line, 1) == ours)
+        // One is what keeps it awake.
+        self.list("source-outputs").lines().filter(|line| number(line, 1) == ours).count() > 1
     }
 
     /// Streams that play, on whatever device.
@@ -116,17 +118,22 @@ impl Desk {
         assert!(Command::new("kill").args([signal, &self.server.id().to_string()]).status().unwrap().success());
     }
 
+    fn record(&self, source: &str, file: &Path) -> Child {
+        Command::new("parec")
+            .arg(format!("--device={source}"))
+            .args(["--format=s16le", "--rate=48000", "--channels=1", "--raw", "--latency-msec=20"])
+            .arg(file)
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
     /// Everything that is heard of a sink from now on.
     pub fn listen(&self, sink: &str) -> Ears {
         let file = self.file(&format!("{sink}.raw"));
-        let recorder = Command::new("parec")
-            .arg(format!("--device={sink}.monitor"))
-            .args(["--format=s16le", "--rate=48000", "--channels=1", "--raw", "--latency-msec=20"])
-            .arg(&file)
-            .envs(self.environment())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let recorder = self.record(&format!("{sink}.monitor"), &file);
         let ears = Ears { recorder, file };
         until(PATIENCE, "the sink is heard", || !ears.all().is_empty());
         ears
@@ -136,21 +143,13 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         self.hangs(false);
+        if let Some(awake) = &mut self.awake {
+            let _ = awake.kill();
+            let _ = awake.wait();
+        }
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// The name by which a softphone knows a sink.
-pub fn device(console: &mut Console, sink: &str) -> String {
-    let devices = console.ask(serde_json::json!({"do": "devices"}))["devices"].clone();
-    let plays = |d: &&Value| d["capture"] == false;
-    let all = devices.as_array().unwrap();
-    let named = |part: &str| {
-        all.iter().filter(plays).map(|d| d["name"].as_str().unwrap().to_owned()).find(|name| name.contains(part))
-    };
-    let alsa = if sink == "headset" { "default" } else { "pulse" };
-    named(sink).or_else(|| named(alsa)).unwrap_or_else(|| panic!("no {sink} in {devices}"))
 }
 
 /// What is heard of a sink.
