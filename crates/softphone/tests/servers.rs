@@ -94,7 +94,7 @@ fn a_server_that_dies_in_a_call_is_left_and_returned_to_after_it() {
     front.lives_again();
     until_asked_again(&mut phone, died + Duration::from_secs(28));
     phone.ask(json!({"do": "snapshot"}));
-    assert!(!phone.seen().iter().any(|m| through(&first)(m).is_some()), "nobody returns in a call");
+    assert!(!phone.so_far().iter().any(|m| through(&first)(m).is_some()), "nobody returns in a call");
 
     let call = phone.wait("the call", |m| call_in(m, "talking"))["id"].clone();
     phone.ask(json!({"do": "hang-up", "call": call}));
@@ -276,5 +276,5 @@ fn signalling_that_is_gone_does_not_end_a_call_that_is_heard() {
     assert!(received(&mut phone) > before, "sound flows all the same");
     front.lives_again();
     phone.wait_for(Duration::from_secs(10), "registered again by itself", through(&first));
-    assert!(phone.seen().iter().all(|m| ended(m).is_none()), "the call goes on");
+    assert!(phone.so_far().iter().all(|m| ended(m).is_none()), "the call goes on");
 }

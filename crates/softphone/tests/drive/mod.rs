@@ -283,14 +283,9 @@ impl Console {
     }
 
     /// All that came and was not waited for.
-    pub fn seen(&mut self) -> &[Value] {
+    pub fn so_far(&mut self) -> &[Value] {
         self.talk.seen.extend(self.talk.messages.try_iter());
         &self.talk.seen
-    }
-
-    pub fn forget(&mut self) {
-        self.seen();
-        self.talk.seen.clear();
     }
 }
 
