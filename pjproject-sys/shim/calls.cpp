@@ -37,6 +37,10 @@ namespace linedesk {
 void PhoneCall::onCallState(OnCallStateParam &prm) {
     quietly([&] {
         CallInfo info = getInfo();
+        {
+            std::lock_guard<std::mutex> lock(phone_.mutex);
+            if (sip_call_id.empty()) sip_call_id = info.callIdString;
+        }
         const std::string why = readable(info.state == PJSIP_INV_STATE_DISCONNECTED ? reason_of(prm.e) : "");
         const std::string reason = readable(info.lastReason);
         ld_event e{};
@@ -129,7 +133,8 @@ bool ld_call_make(ld_phone *phone, int32_t account, const char *uri, const char 
         }
         try {
             call->makeCall(uri, op);
-            copy_text(sip_call_id, LD_CALL_ID, call->getInfo().callIdString);
+            std::lock_guard<std::mutex> lock(p.mutex);
+            copy_text(sip_call_id, LD_CALL_ID, call->sip_call_id);
         } catch (...) {
             if (call->getId() == PJSUA_INVALID_ID) {
                 std::lock_guard<std::mutex> lock(p.mutex);

