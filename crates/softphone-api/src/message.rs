@@ -143,7 +143,7 @@ pub enum Event {
     /// Devices or the choice changed.
     Sound {
         /// New state.
-        sound: SoundState,
+        sound: Box<SoundState>,
     },
     /// A headset came, went, or changed; absent: there is none.
     Headset {

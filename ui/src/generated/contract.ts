@@ -63,7 +63,8 @@ expires_s: number,
  */
 encryption: Encryption, 
 /**
- * With `encryption`: a server that offers plain RTP alone is talked to all the same. Else such a call is refused.
+ * With [`Encryption::Sdes`]: a server that has plain RTP alone is talked to all the same. Else such a call is refused. DTLS
+ * cannot be optional, because its offer cannot be read as a plain one.
  */
 encryption_optional?: boolean, 
 /**

@@ -259,8 +259,12 @@ impl Console {
 
     /// Looks at all that was said meanwhile, and forgets it.
     pub fn look(&mut self, look: impl Fn(&Value)) {
-        self.seen().iter().for_each(look);
+        self.so_far().iter().for_each(look);
         self.talk.seen.clear();
+    }
+
+    pub fn forget(&mut self) {
+        self.look(|_| {});
     }
 
     /// Whether it is done does not matter.

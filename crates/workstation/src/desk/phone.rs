@@ -59,7 +59,7 @@ impl Desk {
                 if sound.test.is_none() {
                     phone.level = None;
                 }
-                phone.sound = sound;
+                phone.sound = *sound;
             }
             PhoneChange::Headset { headset } => phone.headset = headset,
             // The last level may come after the end of its test.

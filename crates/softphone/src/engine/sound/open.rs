@@ -223,14 +223,14 @@ impl Loop {
     pub(in super::super) fn show_test(&mut self, test: Option<TestShown>) {
         if self.sound.test != test {
             self.sound.test = test;
-            self.emit(Event::Sound { sound: self.sound.state() });
+            self.emit(Event::Sound { sound: Box::new(self.sound.state()) });
         }
     }
 
     fn tell_sound(&mut self, before: &SoundState) {
         let now = self.sound.state();
         if now != *before {
-            self.emit(Event::Sound { sound: now });
+            self.emit(Event::Sound { sound: Box::new(now) });
         }
     }
 }
