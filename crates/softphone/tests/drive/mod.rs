@@ -259,8 +259,13 @@ impl Console {
 
     /// Looks at all that was said meanwhile, and forgets it.
     pub fn look(&mut self, look: impl Fn(&Value)) {
-        self.seen().iter().for_each(look);
+        self.so_far().iter().for_each(look);
         self.talk.seen.clear();
+    }
+
+    /// What came and was not waited for is of no interest any more.
+    pub fn forget(&mut self) {
+        self.look(|_| {});
     }
 
     /// Whether it is done does not matter.
