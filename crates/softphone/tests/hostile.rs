@@ -13,7 +13,6 @@ use drive::{Console, call_in, ended, registration};
 use peer::{Peer, USER, sdp};
 use serde_json::{Value, json};
 use torture::Expected;
-use torture::descriptions::descriptions;
 
 /// Calls at once, as the engine's MAX_CALLS.
 const CALLS: usize = 8;

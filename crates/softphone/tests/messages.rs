@@ -116,21 +116,17 @@ fn one_codec_is_agreed_on_and_no_update_follows() {
 
 /// pjmedia hears one codec at a time, and Asterisk may use any that it answered with: so one is asked for.
 #[test]
-fn several_codecs_in_an_answer_become_one() {
+fn several_codecs_in_an_answer_need_no_second_offer() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let call = phone.ask(dial())["call"]["id"].clone();
     let invite = peer.request("INVITE");
     let several = peer.sound(&["8", "0", "9"], "sendrecv");
     peer.reply(&invite, 200, "OK", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n", &several);
     peer.request("ACK");
-    let update = peer.request("UPDATE");
-    assert_eq!(update.codecs(), ["8"], "{}", update.body);
-    let one = peer.sound(&["8"], "sendrecv");
-    peer.reply(&update, 200, "OK", "", &one);
     phone.wait("measured for a while", |m| {
         call_in(m, "talking").filter(|c| c["id"] == call && c["talk_ms"].as_u64() > Some(1_500))
     });
-    assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"), "once is enough");
+    assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"), "the first of them is spoken");
 }
 
 #[test]
