@@ -122,7 +122,7 @@ fn anew(peer: &mut Peer, phone: &mut Console, what: &str) {
 #[ignore = "talks SIP with itself: cargo xtask test --only softphone"]
 fn a_malformed_offer_is_refused_or_rings() {
     let (mut peer, mut phone, before) = begun(Peer::udp());
-    for (n, offer) in descriptions().iter().enumerate() {
+    for (n, offer) in torture::descriptions::descriptions().iter().enumerate() {
         let id = format!("offer{n}x");
         peer.say(peer.invite(&id, offer));
         // In one datagram that is too large it is not heard at all.
@@ -144,7 +144,7 @@ fn a_malformed_offer_is_refused_or_rings() {
 #[ignore = "talks SIP with itself: cargo xtask test --only softphone"]
 fn a_malformed_answer_ends_the_call() {
     let (mut peer, mut phone, before) = begun(Peer::udp());
-    for answer in descriptions().iter().filter(|d| d.len() < 7000) {
+    for answer in torture::descriptions::descriptions().iter().filter(|d| d.len() < 7000) {
         phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}));
         let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
         peer.say(peer.answer(&invite, "183 Session Progress", "b", "Content-Type: application/sdp\r\n", answer));

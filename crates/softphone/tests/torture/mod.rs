@@ -4,6 +4,8 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "shared by test binaries that each use a part")]
 
+pub mod descriptions;
+
 /// What a phone is to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
