@@ -89,7 +89,10 @@ fn at_rest(shell: &mut Shell, pools: Option<f64>) -> Held {
 fn flat(what: &str, held: &[Held], each: f64) {
     let bytes = slope(held.iter().map(|h| h.heap)) / each;
     let pools = slope(held.iter().map(|h| h.pools)) / each;
-    println!("{what}: {bytes:.0} bytes and {pools:.3} pools each; {:.0} kB of heap at last", held.last().map_or(0.0, |h| h.heap / 1000.0));
+    println!(
+        "{what}: {bytes:.0} bytes and {pools:.3} pools each; {:.0} kB of heap at last",
+        held.last().map_or(0.0, |h| h.heap / 1000.0)
+    );
     assert!(bytes <= MOST_BYTES, "{what}: {bytes:.0} bytes each: {held:#?}");
     assert!(pools < 0.05, "{what}: {pools:.3} pools each: {held:#?}");
 }
