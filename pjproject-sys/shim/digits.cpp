@@ -30,7 +30,7 @@ bool ld_call_dtmf_info(ld_phone *phone, uint64_t call, char digit, uint32_t ms, 
     });
 }
 
-bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_error *error) {
+bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, uint32_t pause_ms, ld_error *error) {
     return guarded(error, [&] {
         PhoneCall *c = active(phone, call, error);
         if (!c) return false;
@@ -49,18 +49,24 @@ bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_er
         ToneDigit tone;
         tone.digit = digit;
         tone.on_msec = static_cast<short>(ms);
-        tone.off_msec = 0;
+        // Here and not by the caller's clock: the bridge may stand still for a moment, and two tones would become one.
+        tone.off_msec = static_cast<short>(pause_ms);
         tone.volume = 0;
         c->tones->playDigits({tone});
         return true;
     });
 }
 
-void ld_call_tone_end(ld_phone *phone, uint64_t call) {
+bool ld_call_tone_end(ld_phone *phone, uint64_t call, bool cut) {
+    bool over = true;
     quietly([&] {
+        PhoneCall *c = self(phone).call(call, nullptr);
+        if (!c || !c->tones) return;
+        over = cut || !c->tones->isBusy();
         // The bridge lets go of its port by itself.
-        if (PhoneCall *c = self(phone).call(call, nullptr)) c->tones.reset();
+        if (over) c->tones.reset();
     });
+    return over;
 }
 
 } // extern "C"

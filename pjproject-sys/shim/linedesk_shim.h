@@ -210,9 +210,9 @@ bool ld_call_dtmf(ld_phone *phone, uint64_t call, const char *digits, ld_error *
 /* One digit by SIP INFO (application/dtmf-relay). Answered by LD_EVENT_DIGIT. */
 bool ld_call_dtmf_info(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_error *error);
 /* One digit as two tones in what the call hears of us; the microphone is to be away meanwhile (ld_call_connect). */
-bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, ld_error *error);
-/* No further tone comes for now. */
-void ld_call_tone_end(ld_phone *phone, uint64_t call);
+bool ld_call_tone(ld_phone *phone, uint64_t call, char digit, uint32_t ms, uint32_t pause_ms, ld_error *error);
+/* No further tone comes for now. false: one still sounds, and goes on unless it is cut off. */
+bool ld_call_tone_end(ld_phone *phone, uint64_t call, bool cut);
 /* After LD_EVENT_REDIRECTED: call that URI, or try the next one that the redirection names. */
 bool ld_call_redirect(ld_phone *phone, uint64_t call, bool follow, ld_error *error);
 /* Joins the call's stream with the sound device; microphone false: only what we hear. */

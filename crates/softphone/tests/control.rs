@@ -144,3 +144,21 @@ fn hold_from_both_sides() {
         });
     }
 }
+
+/// 1024 is answered with several codecs, of which the phone plays the first alone; Asterisk must not turn to what the other
+/// phone speaks.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn whoever_speaks_another_codec_is_heard() {
+    let (mut anna, mut boris) = (Console::start(&[]), Console::start(&[]));
+    for (console, user) in [(&mut anna, "1024"), (&mut boris, "1021")] {
+        console.ask(configure(user));
+        console.wait("registered", |m| registration(m, "registered"));
+    }
+    let call = dials(&mut anna, "1024", "1021");
+    answers(&mut boris);
+    talks(&mut anna, &call);
+    anna.wait("two seconds of sound", |m| {
+        call_in(m, "talking").filter(|c| c["quality"]["rx_packets"].as_u64() > Some(100) && c["warnings"].is_null())
+    });
+}

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod card;
 mod drive;
 mod scripted;
 
@@ -10,9 +11,9 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use card::{Card, Ear, NOT_THERE, THERE, recorded, tone, tone_of};
 use drive::{Console, call_in, configure, registration, until};
 use serde_json::json;
 
@@ -68,9 +69,9 @@ fn what_is_wrong_with_the_sound_is_told() {
     warned(&mut anna, json!(["muted-speaking"]));
     anna.ask(json!({"do": "mute", "call": call, "muted": false}));
     warned(&mut anna, json!([]));
-    card.microphone(false);
+    card.switch_microphone(false);
     warned(&mut anna, json!(["microphone-silent"]));
-    card.microphone(true);
+    card.switch_microphone(true);
     warned(&mut anna, json!([]));
     anna.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
@@ -198,18 +199,17 @@ fn sound_before_the_answer_is_heard_and_nothing_is_said() {
     plain["media"]["codecs"] = json!(["pcma"]);
     anna.ask(plain);
     anna.wait("registered", |m| registration(m, "registered"));
-    let before = recordings();
+    let (before, ear) = (recordings(), card.ear("spk"));
     anna.ask(json!({"do": "dial", "account": "1001", "target": "609"}));
     anna.wait("the far side plays something", |m| {
         call_in(m, "ringing-there").filter(|c| c["progress"] == "early-media")
     });
-    let heard = card.heard(Duration::from_secs(1));
-    assert!(strength(&heard, 48_000.0, 1000.0) > 0.5, "the operator hears the tone");
+    until(PATIENCE, "the operator hears the tone", || ear.hears(1000));
     anna.wait("answered", |m| call_in(m, "talking"));
     let recording = recordings().difference(&before).next().cloned().unwrap();
     until(PATIENCE, "what the operator says is heard", || tail(&recording).is_some_and(|loudest| loudest > 3_000));
     // It was answered after three seconds, and the recording began before.
-    let said = samples(&recording);
+    let said = recorded(&recording);
     let loudest = said[..2 * 8_000].iter().map(|s| s.unsigned_abs()).max();
     assert!(loudest < Some(30), "said before the answer: {loudest:?}");
 }
@@ -219,16 +219,19 @@ fn sound_before_the_answer_is_heard_and_nothing_is_said() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn a_conference_is_heard_by_everybody() {
-    const TONES: [f64; 3] = [500.0, 800.0, 1100.0];
-    let hears = |who: &str, whom: &[f64], rate: f64, listen: &mut dyn FnMut() -> Vec<i16>| {
-        until(PATIENCE, &format!("{who} hears {whom:?} alone"), || {
-            let heard = listen();
-            // A party's loudness is its own; what leaks where nobody should be heard is a hundred times less.
+    const TONES: [u32; 3] = [500, 800, 1100];
+    let hears = |who: u32, whom: &[u32], listen: &mut dyn FnMut() -> Option<Vec<i16>>| {
+        until(PATIENCE, &format!("{who} Hz hears {whom:?} alone"), || {
+            let Some(heard) = listen() else { return false };
             TONES.iter().all(|hertz| {
-                let level = strength(&heard, rate, *hertz);
-                if whom.contains(hertz) { level > 0.1 } else { level < 0.001 }
+                let level = tone(&heard, *hertz);
+                if whom.contains(hertz) { level > THERE } else { level < NOT_THERE }
             })
         });
+    };
+    let person_hears = |who: u32, whom: &[u32], ear: &Ear| {
+        ear.forget();
+        hears(who, whom, &mut || ear.last(500));
     };
     let plain = |user: &str| {
         let mut plain = configure(user);
@@ -240,7 +243,7 @@ fn a_conference_is_heard_by_everybody() {
     anna.ask(plain("1001"));
     anna.wait("registered", |m| registration(m, "registered"));
     let parties = [("1002", 500), ("1003", 800)].map(|(user, hertz)| {
-        let card = Card::sounding(hertz);
+        let card = Card::speaking(tone_of(hertz));
         let mut phone = Console::start_with(&[], &card.environment());
         phone.ask(plain(user));
         phone.wait("registered", |m| registration(m, "registered"));
@@ -248,21 +251,20 @@ fn a_conference_is_heard_by_everybody() {
         let rings = phone.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
         phone.ask(json!({"do": "answer", "call": rings}));
         anna.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == call));
-        (card, phone, call)
+        let ear = card.ear("spk");
+        (card, phone, call, ear)
     });
     let before = recordings();
     let third = anna.ask(json!({"do": "dial", "account": "1001", "target": "613"}))["call"]["id"].clone();
     anna.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == third));
-    let [(one, _, first), (two, _, second)] = &parties;
-    let half = Duration::from_millis(500);
+    let [(_, _, first, one), (_, _, second, two)] = &parties;
 
     anna.ask(json!({"do": "conference", "calls": [first, second, third]}));
-    hears("500 Hz", &[800.0, 1100.0], 48_000.0, &mut || one.heard(half));
-    hears("800 Hz", &[500.0, 1100.0], 48_000.0, &mut || two.heard(half));
-    hears("1100 Hz", &[500.0, 800.0], 8_000.0, &mut || {
+    person_hears(500, &[800, 1100], one);
+    person_hears(800, &[500, 1100], two);
+    hears(1100, &[500, 800], &mut || {
         let new = recordings();
-        let all = new.difference(&before).next().map(|path| samples(path)).unwrap_or_default();
-        all[all.len().saturating_sub(4_000)..].to_vec()
+        card::tail(&recorded(new.difference(&before).next()?), 500)
     });
 
     // One is dropped.
@@ -270,35 +272,16 @@ fn a_conference_is_heard_by_everybody() {
     anna.wait("the third waits", |m| call_in(m, "held").filter(|c| c["id"] == third));
     anna.ask(json!({"do": "hang-up", "call": third}));
     anna.wait("the third is gone", drive::ended);
-    hears("500 Hz", &[800.0], 48_000.0, &mut || one.heard(half));
-    hears("800 Hz", &[500.0], 48_000.0, &mut || two.heard(half));
+    person_hears(500, &[800], one);
+    person_hears(800, &[500], two);
 
     // The operator leaves the other two to each other.
     anna.ask(json!({"do": "leave-conference"}));
     for _ in 0..2 {
         anna.wait("a call of the operator is over", drive::ended);
     }
-    hears("500 Hz", &[800.0], 48_000.0, &mut || one.heard(half));
-    hears("800 Hz", &[500.0], 48_000.0, &mut || two.heard(half));
-}
-
-/// All of a recording.
-fn samples(recording: &Path) -> Vec<i16> {
-    let bytes = std::fs::read(recording).unwrap_or_default();
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
-/// How much of the sound is a tone of this frequency: 0 none, 1 nothing else (Goertzel). Silence has no tone in it.
-fn strength(samples: &[i16], rate: f64, hertz: f64) -> f64 {
-    let turn = 2.0 * (std::f64::consts::TAU * hertz / rate).cos();
-    let (mut one, mut two, mut energy) = (0.0, 0.0, 0.0);
-    for sample in samples.iter().map(|s| f64::from(*s)) {
-        (one, two) = (turn * one - two + sample, one);
-        energy += sample * sample;
-    }
-    let power = one * one + two * two - turn * one * two;
-    let loud = energy / samples.len() as f64 > 100.0 * 100.0;
-    if loud { 2.0 * power / (samples.len() as f64 * energy) } else { 0.0 }
+    person_hears(500, &[800], one);
+    person_hears(800, &[500], two);
 }
 
 /// Loudest sample of the last 400 ms; `None` while the recording is shorter.
@@ -315,89 +298,6 @@ fn recordings() -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(Path::new(&base).join("spool/monitor")).unwrap();
     let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rx-"));
     entries.map(|entry| entry.unwrap().path()).filter(is_ours).collect()
-}
-
-/// A microphone that is a tone, and a loudspeaker into nowhere.
-struct Card {
-    directory: tempfile::TempDir,
-    server: Child,
-}
-
-impl Card {
-    fn start() -> Self {
-        Self::sounding(440)
-    }
-
-    fn sounding(hertz: u32) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        let card = format!(
-            "load-module module-native-protocol-unix auth-anonymous=1\n\
-             load-module module-null-sink sink_name=spk rate=48000\n\
-             load-module module-sine-source source_name=mic rate=48000 frequency={hertz}\n\
-             set-default-sink spk\n\
-             set-default-source mic\n"
-        );
-        std::fs::write(at.join("card.pa"), card).unwrap();
-        let server = Command::new("pulseaudio")
-            .args(["-n", "-F"])
-            .arg(at.join("card.pa"))
-            .args(["--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no", "--disable-shm=yes"])
-            .envs(["HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"].map(|name| (name, at)))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("pulseaudio is installed by cargo xtask setup");
-        let card = Self { directory, server };
-        until(PATIENCE, "the sound card", || {
-            let mut list = Command::new("pactl");
-            let list = list.args(["list", "short", "sources"]).envs(card.environment()).stderr(Stdio::null()).output();
-            list.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).contains("\tmic\t"))
-        });
-        card
-    }
-
-    fn environment(&self) -> Vec<(&'static str, String)> {
-        let at = self.directory.path().to_string_lossy().into_owned();
-        vec![
-            ("PULSE_SERVER", format!("unix:{at}/native")),
-            ("PULSE_RUNTIME_PATH", at.clone()),
-            ("PULSE_STATE_PATH", at),
-        ]
-    }
-
-    /// What comes out of its loudspeaker from now on, for so long.
-    fn heard(&self, length: Duration) -> Vec<i16> {
-        let mut parec = Command::new("parec");
-        parec.args([
-            "--device=spk.monitor",
-            "--format=s16le",
-            "--rate=48000",
-            "--channels=1",
-            "--latency-msec=20",
-            "--raw",
-        ]);
-        let mut parec = parec.envs(self.environment()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut bytes = vec![0; usize::try_from(length.as_millis()).unwrap() * 48 * 2];
-        std::io::Read::read_exact(&mut parec.stdout.take().unwrap(), &mut bytes).unwrap();
-        parec.kill().unwrap();
-        parec.wait().unwrap();
-        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-    }
-
-    /// Gives its tone, or nothing at all, like one with its switch off.
-    fn microphone(&self, on: bool) {
-        let mut pactl = Command::new("pactl");
-        pactl.args(["set-source-mute", "mic", if on { "0" } else { "1" }]).envs(self.environment());
-        assert!(pactl.status().unwrap().success(), "pactl");
-    }
-}
-
-impl Drop for Card {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 /// Asterisk's manager interface, all events.

@@ -114,19 +114,23 @@ fn one_codec_is_agreed_on_and_no_update_follows() {
     assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"), "neither after our answer nor after theirs");
 }
 
-/// pjmedia hears one codec at a time, and Asterisk may use any that it answered with: so one is asked for.
+/// The first of several codecs in an answer is used, and nobody is asked again.
 #[test]
-fn several_codecs_in_an_answer_need_no_second_offer() {
+fn several_codecs_in_an_answer_need_no_update() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let call = phone.ask(dial())["call"]["id"].clone();
     let invite = peer.request("INVITE");
-    let several = peer.sound(&["8", "0", "9"], "sendrecv");
+    let several = peer.sound(&["0", "8", "9"], "sendrecv");
     peer.reply(&invite, 200, "OK", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n", &several);
     peer.request("ACK");
     phone.wait("measured for a while", |m| {
-        call_in(m, "talking").filter(|c| c["id"] == call && c["talk_ms"].as_u64() > Some(1_500))
+        call_in(m, "talking")
+            .filter(|c| c["id"] == call && c["talk_ms"].as_u64() > Some(1_500) && c["quality"]["codec"] == "PCMU")
     });
-    assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"), "the first of them is spoken");
+    phone.ask(json!({"do": "hang-up", "call": call}));
+    let bye = peer.request("BYE");
+    peer.reply(&bye, 200, "OK", "", "");
+    assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"));
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::lab::certificate;
 use crate::lab::sound::{self, Speech};
 
 /// Plain phones; 1011 takes SDES only, 1012 DTLS only, 1013 SDES or nothing. 1021 sends its digits as tones, 1022 by INFO;
-/// 1023 hears of a hold by a re-INVITE, and its calls are kept alive by session timers. With a network there are 1041 (IPv4)
+/// 1023 hears of a hold by a re-INVITE, and its calls are kept alive by session timers; 1024 gets several codecs in an answer. With a network there are 1041 (IPv4)
 /// and 1061 (IPv6), which are called there over UDP.
-pub const OPERATORS: [(&str, &str); 12] = [
+pub const OPERATORS: [(&str, &str); 13] = [
     ("1001", ""),
     ("1002", ""),
     ("1003", ""),
@@ -22,6 +22,7 @@ pub const OPERATORS: [(&str, &str); 12] = [
     ("1011", "media_encryption = sdes"),
     ("1021", "dtmf_mode = inband\ndisallow = all\nallow = alaw"),
     ("1022", "dtmf_mode = info"),
+    ("1024", "preferred_codec_only = no"),
     ("1023", "moh_passthrough = yes\ntimers = always\ntimers_min_se = 90\ntimers_sess_expires = 90"),
     ("1013", "media_encryption = sdes\nmedia_encryption_optimistic = yes"),
     (

@@ -20,7 +20,8 @@ const INFO_EVERY: Duration = Duration::from_millis(240);
 const INFO_LOST: Duration = Duration::from_secs(34);
 /// Twice what ITU-T Q.24 asks a receiver to understand, so that lost packets do not make two digits of one.
 const TONE_MS: u32 = 120;
-const TONE_EVERY: Duration = Duration::from_millis(220);
+const TONE_PAUSE_MS: u32 = 100;
+const TONE_EVERY: Duration = Duration::from_millis((TONE_MS + TONE_PAUSE_MS) as u64);
 /// Digits that may wait.
 const DIGITS: usize = 256;
 /// How often a digit that pjlib does not take is offered to it.
@@ -96,7 +97,7 @@ impl Loop {
         let sent = match method {
             DtmfMethod::Rfc4733 => self.phone.dtmf(id, digit),
             DtmfMethod::Info => self.phone.dtmf_info(id, digit, INFO_MS),
-            DtmfMethod::InBand => self.phone.tone(id, digit, TONE_MS),
+            DtmfMethod::InBand => self.phone.tone(id, digit, TONE_MS, TONE_PAUSE_MS),
         };
         let (now, pause) = match method {
             DtmfMethod::Rfc4733 => (Instant::now(), EVENT_EVERY),
@@ -137,8 +138,15 @@ impl Loop {
 
     fn tones_are_over(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(&id).filter(|call| call.digits.sounding) else { return };
+        // The bridge's clock is not ours: while it was late, tones have queued up in it.
+        let cut = call.digits.failures >= TRIES;
+        if !self.phone.tone_end(id, cut) {
+            call.digits.failures += 1;
+            call.digits.next_at = Some(Instant::now() + TONE_EVERY);
+            return;
+        }
+        call.digits.failures = 0;
         call.digits.sounding = false;
-        self.phone.tone_end(id);
         self.set_microphone(id);
     }
 }

@@ -89,15 +89,16 @@ impl Phone {
         checked(|e| unsafe { sys::ld_call_dtmf_info(self.raw.as_ptr(), call.0, digit as c_char, ms, e) })
     }
 
-    /// One digit as sound.
-    pub(crate) fn tone(&self, call: CallId, digit: char, ms: u32) -> Result<()> {
+    /// One digit as sound, and the silence after it.
+    pub(crate) fn tone(&self, call: CallId, digit: char, ms: u32, pause_ms: u32) -> Result<()> {
         // SAFETY: see `answer`.
-        checked(|e| unsafe { sys::ld_call_tone(self.raw.as_ptr(), call.0, digit as c_char, ms, e) })
+        checked(|e| unsafe { sys::ld_call_tone(self.raw.as_ptr(), call.0, digit as c_char, ms, pause_ms, e) })
     }
 
-    pub(crate) fn tone_end(&self, call: CallId) {
+    /// No further digit comes. False: one still sounds, and goes on unless it is to be cut off.
+    pub(crate) fn tone_end(&self, call: CallId, cut: bool) -> bool {
         // SAFETY: see `answer`.
-        unsafe { sys::ld_call_tone_end(self.raw.as_ptr(), call.0) }
+        unsafe { sys::ld_call_tone_end(self.raw.as_ptr(), call.0, cut) }
     }
 
     /// After `PhoneEvent::Redirected`: go there, or try the next one that the redirection names.
