@@ -51,7 +51,9 @@ fn speech(directory: &Path) -> Result<PathBuf> {
         std::fs::remove_file(package)?;
     }
     if !file.is_file() {
-        bail!("{PACKAGE} has no {SPEECH} any more: choose another file of speech at 16 kHz in xtask/src/bench/speech.rs");
+        bail!(
+            "{PACKAGE} has no {SPEECH} any more: choose another file of speech at 16 kHz in xtask/src/bench/speech.rs"
+        );
     }
     Ok(file)
 }
