@@ -92,8 +92,9 @@ fn the_microphone_is_free_until_it_rings_and_the_first_words_are_heard() {
         let _asterisk = originate(&speech);
         let call = anna.wait("rings", |m| call_in(m, "ringing"))["id"].clone();
         if !at_once {
+            // On the loudspeaker it rings besides.
             until(PATIENCE, "both are open while it rings", || {
-                held(&card, "source-outputs") == 1 && held(&card, "sink-inputs") == 1
+                held(&card, "source-outputs") == 1 && held(&card, "sink-inputs") == 2
             });
         }
         anna.ask(json!({"do": "answer", "call": call}));
