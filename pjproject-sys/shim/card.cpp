@@ -7,8 +7,7 @@ namespace {
 
 // How much the loudspeaker is ahead of its sound: six frames; with four a busy machine stutters. What the microphone's buffer
 // may hold costs no delay.
-constexpr unsigned CAPTURE_LATENCY_MS = 100;
-static unsigned PLAY_LATENCY_MS = getenv("LDX_PLAY") ? atoi(getenv("LDX_PLAY")) : 60;
+constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
@@ -123,7 +122,7 @@ bool SoundCard::start_clock() {
     pool_ = pjsua_pool_create("card", 1000, 1000);
     if (!pool_) return false;
     phone_.sounding++;
-    if (pjmedia_clock_create(pool_, RATE, 1, FRAME, 0, &SoundCard::on_tick, this, &clock_) == PJ_SUCCESS &&
+    if (pjmedia_clock_create(pool_, RATE, 1, PAIR * FRAME, 0, &SoundCard::on_tick, this, &clock_) == PJ_SUCCESS &&
         pjmedia_clock_start(clock_) == PJ_SUCCESS)
         return true;
     stop_all();
@@ -169,7 +168,7 @@ pj_status_t SoundCard::open(Stream &s) {
     param.play_id = s.capture ? PJMEDIA_AUD_INVALID_DEV : index;
     param.clock_rate = RATE;
     param.channel_count = 1;
-    param.samples_per_frame = FRAME;
+    param.samples_per_frame = s.capture ? PAIR * FRAME : FRAME;
     param.bits_per_sample = 16;
     param.flags = s.capture ? PJMEDIA_AUD_DEV_CAP_INPUT_LATENCY : PJMEDIA_AUD_DEV_CAP_OUTPUT_LATENCY;
     param.input_latency_ms = CAPTURE_LATENCY_MS;
@@ -217,6 +216,14 @@ void SoundCard::pull(pj_int16_t *samples) {
         std::fill_n(samples, FRAME, pj_int16_t{0});
 }
 
+void SoundCard::push(pj_int16_t *samples) {
+    pjmedia_frame frame{};
+    frame.type = PJMEDIA_FRAME_TYPE_AUDIO;
+    frame.buf = samples;
+    frame.size = FRAME * sizeof(pj_int16_t);
+    pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), &frame);
+}
+
 pj_status_t SoundCard::on_play(void *stream, pjmedia_frame *frame) {
     Stream &s = *static_cast<Stream *>(stream);
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
@@ -234,13 +241,16 @@ pj_status_t SoundCard::on_capture(void *stream, pjmedia_frame *frame) {
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
     s.frame_at = now_ms();
     s.frames++;
-    if (auto treatment = s.card.treatment()) treatment->captured(samples, s.card.playback_.runs);
-    s.volume.apply(samples, FRAME, s.card.capture_percent_);
-    pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), frame);
+    auto treatment = s.card.treatment();
+    for (unsigned i = 0; i < PAIR; i++, samples += FRAME) {
+        if (treatment) treatment->captured(samples, s.card.playback_.runs);
+        s.volume.apply(samples, FRAME, s.card.capture_percent_);
+        push(samples);
+    }
     return PJ_SUCCESS;
 }
 
-// Comes with every frame for as long as calls need sound.
+// Comes every 20 ms for as long as calls need sound.
 void SoundCard::on_tick(const pj_timestamp *, void *self) {
     SoundCard &card = *static_cast<SoundCard *>(self);
     const int64_t now = now_ms();
@@ -249,16 +259,12 @@ void SoundCard::on_tick(const pj_timestamp *, void *self) {
     const Stream &playback = card.playback_;
     if (!playback.runs || playback.frames == 0 || now - playback.frame_at > HESITATES_MS) {
         pj_int16_t nowhere[FRAME];
-        card.pull(nowhere);
+        for (unsigned i = 0; i < PAIR; i++) card.pull(nowhere);
     }
     const Stream &capture = card.capture_;
     if (!capture.runs || capture.frames == 0 || now - capture.frame_at > PAUSES_MS) {
         pj_int16_t silence[FRAME] = {};
-        pjmedia_frame frame{};
-        frame.type = PJMEDIA_FRAME_TYPE_AUDIO;
-        frame.buf = silence;
-        frame.size = sizeof silence;
-        pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), &frame);
+        for (unsigned i = 0; i < PAIR; i++) push(silence);
     }
     card.watch(card.playback_, now);
     card.watch(card.capture_, now);

@@ -44,6 +44,9 @@ private:
     };
 
     static constexpr unsigned RATE = BRIDGE_RATE, FRAME = BRIDGE_FRAME;
+    // The microphone gives two frames at once, and the clock moves on by as many: half as often is a server asked, and a packet
+    // is no shorter.
+    static constexpr unsigned PAIR = 2;
 
     static int work(void *self);
     static pj_status_t on_play(void *stream, pjmedia_frame *frame);
@@ -58,6 +61,7 @@ private:
     pj_status_t open(Stream &stream);
     void shut(Stream &stream);
     void pull(pj_int16_t *samples);
+    static void push(pj_int16_t *samples);
     void tell(const Stream &stream, int32_t index, pj_status_t status, const char *text);
     void watch(Stream &stream, int64_t now);
     std::shared_ptr<Treatment> treatment();

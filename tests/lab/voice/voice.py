@@ -15,7 +15,7 @@ RATE = 16_000
 PIECES = 5
 SECONDS = 8
 # Silence before, in which a phone settles after the answer, and after, until its buffers are empty.
-BEFORE, AFTER = 0.6, 0.6
+BEFORE, AFTER = 0.6, 0.2
 # ITU-T P.862 wants speech at -26 dBov.
 LEVEL = 32768 * 10 ** (-26 / 20)
 OPUS = ["--quiet", "--speech", "--bitrate", "24", "--framesize", "20", "--expect-loss", "10"]

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::phone::Watch;
+use super::process;
 use crate::lab::{Desktop, Lab, Pbx, Process, SHORT, program, sip_password};
 
 /// `linedesk-softphone console` with one account.
@@ -61,8 +62,8 @@ impl Console {
         media: Value,
         arguments: &[&str],
     ) -> Result<Self> {
-        let mut command = lab.command(program("linedesk-softphone")?);
-        command.arg("console").args(arguments).envs(environment).current_dir(home);
+        let mut command = process::as_a_person(lab);
+        command.arg(program("linedesk-softphone")?).arg("console").args(arguments).envs(environment).current_dir(home);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(lab.log(name))?);
         let mut process = Process::start_with_input(lab, name, command)?;
         let input = process.take_stdin().context("a pipe was asked for")?;

@@ -77,8 +77,8 @@ impl Baresip {
         );
         std::fs::write(directory.join("accounts"), account)?;
         std::fs::write(directory.join("contacts"), "")?;
-        let mut command = lab.command("baresip");
-        command.arg("-f").arg(&directory).envs(environment).current_dir(home);
+        let mut command = process::as_a_person(lab);
+        command.args(["baresip", "-f"]).arg(&directory).envs(environment).current_dir(home);
         Ok(Self { process: Process::start(lab, name, command)? })
     }
 

@@ -4,7 +4,18 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tokio::process::Command;
 use tokio::time::sleep;
+
+use crate::lab::Lab;
+
+/// Starts the program that is its first argument without the right to real-time priority: root's threads of sound would take
+/// the processors from the sound server, as a person's cannot.
+pub fn as_a_person(lab: &Lab) -> Command {
+    let mut command = lab.command("setpriv");
+    command.args(["--inh-caps", "-sys_nice", "--bounding-set", "-sys_nice", "--"]);
+    command
+}
 
 /// Proportional set size in MB (10^6 bytes): memory that is shared counts in part, so the sum over processes is true.
 pub fn pss(pid: i32) -> Result<f64> {

@@ -33,6 +33,10 @@ struct Arguments {
 
 /// Our limit of calls is that of a person; so many phones have [`CALLS`] of them in all.
 const PHONES: usize = 4;
+/// Less than a page for each time: a pool of pjlib's that is not given back is more.
+const LEAK: f64 = 400.0;
+/// Until the last transaction is forgotten.
+const TRANSACTIONS_END: Duration = Duration::from_secs(34);
 /// Calls at once.
 const CALLS: usize = 30;
 
@@ -90,8 +94,8 @@ async fn main() -> Result<()> {
         Err(error) => (Err(anyhow!("{error:#}")), Err(anyhow!("{error:#}"))),
     };
     report
-        .add(Figure::new("growth over the second half of the registrations", "KB", first).wanted(Target::AtMost(64.0)));
-    report.add(Figure::new("handles more than before them", "", last).wanted(Target::AtMost(0.0)));
+        .add(Figure::new("growth over the second half of the registrations", "KB", first).wanted(Target::AtMost(LEAK)));
+    report.add(Figure::new("handles more than after the first half", "", last).wanted(Target::AtMost(0.0)));
     print!("\n{}\n{}\n", report.table(), report.json()?);
     if let Some(path) = &arguments.json {
         report.write(path)?;
@@ -295,21 +299,19 @@ impl Bench {
     async fn cycles(&self, times: usize) -> Result<(f64, f64)> {
         let mut line = Line::open(address(4, 0)).await?;
         let mut phone = self.open_ours(&line, VoiceCodec::Pcma, false, 0).await?;
-        let (mut half, mut handles) = (0.0, 0);
-        for turn in 0..times {
-            phone.say(json!({ "do": "unregister", "account": OURS })).await?;
-            line.unregistered().await?;
-            phone.say(json!({ "do": "register", "account": OURS })).await?;
-            phone.hear("registered", |m| m["event"]["registration"]["state"] == "registered").await?;
-            if turn == 10 {
-                handles = process::handles(phone.pid())?;
+        let mut looks = Vec::new();
+        for _ in 0..2 {
+            for _ in 0..times / 2 {
+                phone.say(json!({ "do": "unregister", "account": OURS })).await?;
+                line.unregistered().await?;
+                phone.say(json!({ "do": "register", "account": OURS })).await?;
+                phone.hear("registered", |m| m["event"]["registration"]["state"] == "registered").await?;
             }
-            if turn == times / 2 {
-                half = process::private(phone.pid())?;
-            }
+            // SIP keeps its transactions for a while, in case an answer was lost (RFC 3261, 17.1.2: timers F and K).
+            tokio::time::sleep(TRANSACTIONS_END).await;
+            looks.push((process::private(phone.pid())?, process::handles(phone.pid())?));
         }
-        let grown = process::private(phone.pid())? - half;
-        let more = process::handles(phone.pid())? as f64 - handles as f64;
+        let (grown, more) = (looks[1].0 - looks[0].0, looks[1].1 as f64 - looks[0].1 as f64);
         phone.end().await?;
         Ok((grown, more))
     }
