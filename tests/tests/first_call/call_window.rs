@@ -62,6 +62,7 @@ async fn a_call_needs_no_second_window_while_the_main_one_has_the_keyboard() -> 
     let line = Line::available("call-window-none").await?;
     let main = ["search", "--name", "^Linedesk$", "windowactivate", "--sync"];
     hand(&line, &main).await?;
+    line.desk.page_until("the main window has the keyboard", SHORT, "return document.hasFocus()", vec![]).await?;
     let mut customer = Customer::call(&line.pbx, "700", Caller::default()).await?;
     line.desk.see("[data-part=call][data-phase=ringing]").await?;
     line.desk.see_text("[data-part=queue-name]", "Support").await?;
