@@ -38,7 +38,9 @@ pub async fn watch(app: AppHandle, desk: workstation::Handle) {
     let mut view = desk.view();
     let mut wanted = false;
     loop {
-        let (rings, focused_now) = (rings(&view.borrow_and_update()), *focused.borrow_and_update());
+        // Asked as well as told: a word of the window manager may be on its way.
+        let focused_now = *focused.borrow_and_update() || main.is_focused().unwrap_or(false);
+        let rings = rings(&view.borrow_and_update());
         // In the main window the card is before the operator's eyes already.
         let now = rings && !focused_now;
         if now != wanted {
