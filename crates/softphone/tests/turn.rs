@@ -48,7 +48,8 @@ impl TurnServer {
         );
         std::fs::write(file("turnserver.conf"), settings).unwrap();
         let root = PathBuf::from(std::env::var_os("LINEDESK_COTURN").expect("set by cargo xtask test"));
-        let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|part| root.join(part).display().to_string());
+        let libraries =
+            ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|part| root.join(part).display().to_string());
         let process = Command::new(root.join("lib64/ld-linux-x86-64.so.2"))
             .arg("--library-path")
             .arg(libraries.join(":"))
@@ -88,7 +89,16 @@ impl Drop for TurnServer {
 fn certificate(directory: &Path, named: IpAddr) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=turn", "-addext", &format!("subjectAltName=IP:{named}"), "-keyout", "key.pem", "-out", "ca.pem"])
+        .args([
+            "-subj",
+            "/CN=turn",
+            "-addext",
+            &format!("subjectAltName=IP:{named}"),
+            "-keyout",
+            "key.pem",
+            "-out",
+            "ca.pem",
+        ])
         .current_dir(directory)
         .stderr(Stdio::null())
         .status()
