@@ -248,3 +248,16 @@ fn a_call_that_waits_is_answered_in_the_place_of_the_one_that_runs() {
     line.customer.wait("hung up on", ended);
     third.wait("busy", ended);
 }
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_blind_transfer_that_nobody_takes_is_back_by_the_dialplan() {
+    let mut line = Line::talking();
+    line.anna("blind-transfer", json!({"target": "1002"}));
+    let rings = line.boris_rings();
+    line.boris.ask(json!({"do": "reject", "call": rings, "reason": "busy"}));
+    let back = line.anna.wait("the customer is back", |m| call_in(m, "ringing"));
+    assert!(back["remote_name"].as_str().is_some_and(|name| name.starts_with("Back: ")), "{back}");
+    line.anna.ask(json!({"do": "answer", "call": back["id"]}));
+    line.customer.wait("the customer talks with Anna", |m| call_in(m, "talking"));
+}
