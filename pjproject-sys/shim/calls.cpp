@@ -133,7 +133,10 @@ bool ld_call_make(ld_phone *phone, int32_t account, const char *uri, const char 
         }
         try {
             call->makeCall(uri, op);
+            // With ICE the INVITE leaves later, and nothing was told of the call yet; its dialog has the name already.
+            const std::string named = call->getInfo().callIdString;
             std::lock_guard<std::mutex> lock(p.mutex);
+            if (call->sip_call_id.empty()) call->sip_call_id = named;
             copy_text(sip_call_id, LD_CALL_ID, call->sip_call_id);
         } catch (...) {
             if (call->getId() == PJSUA_INVALID_ID) {

@@ -167,15 +167,17 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
     return done ? reinterpret_cast<ld_phone *>(made) : nullptr;
 }
 
-void ld_destroy(ld_phone *phone) {
-    if (!phone) return;
+bool ld_destroy(ld_phone *phone) {
+    if (!phone) return true;
     Phone *p = reinterpret_cast<Phone *>(phone);
     quietly([&] { p->endpoint.hangupAllCalls(); });
     if (p->card && !p->card->end(std::chrono::seconds(2))) {
         // It still holds the bridge and a stream, which cannot be taken from under it. The process ends now anyway.
         pj_log_set_level(0);
         at_the_door = nullptr;
-        return;
+        guard(nullptr);
+        p->end_table();
+        return false;
     }
     // Objects first: their destructors still need the library. pjsua_acc_del unregisters; libDestroy waits for the answers.
     quietly([&] {
@@ -200,8 +202,10 @@ void ld_destroy(ld_phone *phone) {
     at_the_door = nullptr;
     guard(nullptr);
     p->end_table();
+    for (auto &a : p->accounts) a.second->pools_are_gone();
     quietly([&] { p->accounts.clear(); });
     quietly([&] { delete p; });
+    return true;
 }
 
 void ld_memory_use(ld_phone *, ld_memory *memory) {

@@ -162,7 +162,9 @@ typedef struct ld_memory {
 /* Starts pjlib and pjsua2; one phone in a process. */
 ld_phone *ld_create(const ld_config *config, ld_error *error);
 /* Ends all: calls, registrations (without waiting for the answers: wait before), threads. No callback comes after it. */
-void ld_destroy(ld_phone *phone);
+/* false: a device hangs, and its thread with it. Then everything stays where it is, also the context of the callbacks, until the
+ * process ends. */
+bool ld_destroy(ld_phone *phone);
 const char *ld_version(void);
 void ld_memory_use(ld_phone *phone, ld_memory *memory);
 /* level: 0-5 of pjlib. */

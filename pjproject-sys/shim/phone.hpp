@@ -123,6 +123,8 @@ public:
     void onIncomingCall(OnIncomingCallParam &prm) override;
     // The route to a server, parsed; each text once, so that a day of going to and fro takes no memory.
     pjsip_route_hdr *route(const std::string &text);
+    // The library has ended and taken its memory with it.
+    void pools_are_gone() { pool_ = nullptr; }
     int32_t kind = LD_UDP;
     std::string ca;
     bool stun = false;

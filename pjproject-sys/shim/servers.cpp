@@ -97,6 +97,30 @@ void use_stun(Phone &phone, bool on) {
         if (account.second->stun) pjsua_var.acc[account.first].cfg.media_stun_use = on ? PJSUA_STUN_USE_DEFAULT : PJSUA_STUN_USE_DISABLED;
 }
 
+// The dialog of a call, locked; none when the call has ended in this moment.
+class Dialog {
+public:
+    explicit Dialog(const pjsua_call &call) {
+        PJSUA_LOCK();
+        invite_ = call.inv;
+        if (invite_ && pjsip_dlg_try_inc_lock(invite_->dlg) == PJ_SUCCESS) dialog_ = invite_->dlg;
+        PJSUA_UNLOCK();
+    }
+    ~Dialog() {
+        if (dialog_) pjsip_dlg_dec_lock(dialog_);
+    }
+    Dialog(const Dialog &) = delete;
+    Dialog &operator=(const Dialog &) = delete;
+    explicit operator bool() const { return dialog_ != nullptr; }
+    pjsip_dialog *operator->() const { return dialog_; }
+    pjsip_dialog *get() const { return dialog_; }
+    pjsip_inv_session *invite() const { return invite_; }
+
+private:
+    pjsip_inv_session *invite_ = nullptr;
+    pjsip_dialog *dialog_ = nullptr;
+};
+
 // A STUN server has answered, or none has. pjlib asks them when media is made, and waits for ten seconds for one that is silent,
 // with whoever dials: so accounts use STUN only once it is known to answer.
 void stun_answered(const pj_stun_resolve_result *result) {
@@ -278,33 +302,32 @@ void ld_moved(ld_phone *phone) {
 
 bool ld_call_moved(ld_phone *phone, uint64_t call, ld_error *error) {
     return with_call(phone, call, error, [](PhoneCall &c, ld_error *error) {
-        const CallInfo info = c.getInfo();
         pjsua_call &native = pjsua_var.calls[c.getId()];
-        if (info.state != PJSIP_INV_STATE_CONFIRMED) {
-            // Nothing can be sent before the answer, but the answer's Contact says where the ACK goes to.
-            pjsip_dialog *dialog = native.inv->dlg;
-            pjsip_dlg_inc_lock(dialog);
-            pj_str_t text;
-            const pj_str_t name = {const_cast<char *>("Contact"), 7};
-            pj_status_t status = pjsua_acc_create_uac_contact(dialog->pool, &text, native.acc_id, &pjsua_var.acc[native.acc_id].cfg.reg_uri);
-            void *contact = nullptr;
-            if (status == PJ_SUCCESS)
-                contact = pjsip_parse_hdr(dialog->pool, &name, text.ptr, static_cast<pj_size_t>(text.slen), nullptr);
-            if (contact) dialog->local.contact = static_cast<pjsip_contact_hdr *>(contact);
-            pjsip_dlg_dec_lock(dialog);
-            return ok(status, error);
+        {
+            const Dialog dialog(native);
+            if (!dialog) return fail(error, PJSIP_ESESSIONTERMINATED, "the call is over"), false;
+            if (dialog.invite()->state != PJSIP_INV_STATE_CONFIRMED) {
+                // Nothing can be sent before the answer, but the answer's Contact says where the ACK goes to.
+                pj_str_t text;
+                const pj_str_t name = {const_cast<char *>("Contact"), 7};
+                pj_status_t status = pjsua_acc_create_uac_contact(dialog->pool, &text, native.acc_id, &pjsua_var.acc[native.acc_id].cfg.reg_uri);
+                void *contact = nullptr;
+                if (status == PJ_SUCCESS)
+                    contact = pjsip_parse_hdr(dialog->pool, &name, text.ptr, static_cast<pj_size_t>(text.slen), nullptr);
+                if (contact) dialog->local.contact = static_cast<pjsip_contact_hdr *>(contact);
+                return ok(status, error);
+            }
+            // pjsua would take the stream down before it finds that nothing can be sent.
+            if (dialog.invite()->invite_tsx) return fail(error, PJ_EBUSY, "another re-INVITE is under way"), false;
+            // The account may have gone to another transport since the call began (IPv4 to IPv6, or a new listener).
+            pjsip_tpselector selector;
+            pjsua_init_tpselector(native.acc_id, &selector);
+            pjsip_dlg_set_transport(dialog.get(), &selector);
         }
-        // The account may have gone to another transport since the call began (IPv4 to IPv6, or a new listener).
-        pjsip_dlg_inc_lock(native.inv->dlg);
-        pjsip_tpselector selector;
-        pjsua_init_tpselector(native.acc_id, &selector);
-        pjsip_dlg_set_transport(native.inv->dlg, &selector);
-        pjsip_dlg_dec_lock(native.inv->dlg);
+        // Without a word about the hold: a call on hold stays on hold.
         CallOpParam op = audio_only();
         op.opt.flag |= PJSUA_CALL_REINIT_MEDIA | PJSUA_CALL_UPDATE_CONTACT | PJSUA_CALL_UPDATE_VIA;
-        // As it was: a call on hold stays on hold.
-        if (native.local_hold) c.setHold(op);
-        else c.reinvite(op);
+        c.reinvite(op);
         return true;
     });
 }

@@ -145,6 +145,66 @@ fn hold_from_both_sides() {
     }
 }
 
+/// Clicked faster than a re-INVITE is answered: what was wished last comes true.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_last_wish_for_a_hold_counts() {
+    let mut anna = Console::registered("1001");
+    let call = dials(&mut anna, "1001", "600");
+    talks(&mut anna, &call);
+    let last = |anna: &mut Console, wishes: &[&str], phase: &str| {
+        anna.forget();
+        for wish in wishes {
+            anna.ask(json!({"do": wish, "call": call}));
+        }
+        // Two measures in the phase: nothing is under way any more.
+        for _ in 0..2 {
+            anna.wait(phase, |m| call_in(m, phase).filter(|c| c["id"] == call));
+        }
+    };
+    anna.ask(json!({"do": "hold", "call": call}));
+    last(&mut anna, &["resume", "hold", "resume"], "talking");
+    anna.ask(json!({"do": "hold", "call": call}));
+    last(&mut anna, &["resume"], "talking");
+    let heard = anna.wait("sound", |m| {
+        call_in(m, "talking").filter(|c| c["quality"]["rx_loss_percent"] == 0.0 && c["quality"]["rx_packets"].is_u64())
+    });
+    assert_eq!(heard["id"], call);
+    anna.ask(json!({"do": "resume", "call": call}));
+    anna.ask(json!({"do": "hold", "call": call}));
+    anna.wait("held", |m| call_in(m, "held").filter(|c| c["id"] == call));
+}
+
+/// One conversation at a time, however quickly one goes from one to the other.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn who_is_left_for_another_call_does_not_hear_us() {
+    let mut anna = Console::registered("1001");
+    let first = dials(&mut anna, "1001", "600");
+    talks(&mut anna, &first);
+    let second = dials(&mut anna, "1001", "600");
+    talks(&mut anna, &second);
+    anna.wait("the first is held", |m| call_in(m, "held").filter(|c| c["id"] == first));
+    anna.forget();
+    // The second wish comes while the first is under way.
+    anna.ask(json!({"do": "resume", "call": first}));
+    anna.ask(json!({"do": "resume", "call": second}));
+    anna.wait("the first is held again, or still", |m| call_in(m, "held").filter(|c| c["id"] == first));
+    let calls = |anna: &mut Console| {
+        let now = anna.ask(json!({"do": "snapshot"}))["snapshot"]["calls"].clone();
+        [&first, &second].map(|id| now.as_array().unwrap().iter().find(|c| c["id"] == *id).unwrap()["phase"].clone())
+    };
+    drive::until(std::time::Duration::from_secs(8), "one talks and one is held", || {
+        calls(&mut anna) == [json!("held"), json!("talking")]
+    });
+    // It rings there; then a call that is resumed has the conversation, and the new one is held when it is answered.
+    let third = dials(&mut anna, "1001", "609");
+    anna.wait("nobody talks", |m| call_in(m, "held").filter(|c| c["id"] == second));
+    anna.ask(json!({"do": "resume", "call": second}));
+    anna.wait("the third is answered on hold", |m| call_in(m, "held").filter(|c| c["id"] == third));
+    assert_eq!(calls(&mut anna)[1], "talking");
+}
+
 /// 1024 is answered with several codecs, of which the phone plays the first alone; Asterisk must not turn to what the other
 /// phone speaks.
 #[test]

@@ -55,7 +55,6 @@ fn sound_flows(phone: &mut Console) {
     while good < 2 {
         assert!(Instant::now() < end, "no sound");
         let now = received(phone);
-        // The counters begin anew with a new stream.
         good = if now >= last + 30 { good + 1 } else { 0 };
         last = now;
     }
@@ -76,6 +75,40 @@ fn a_call_goes_on(transport: &str) {
     anna.ask(json!({"do": "hang-up", "call": call}));
     let e = anna.wait("over", ended);
     assert_eq!((e["end"]["by"].as_str(), e["end"]["sip_status"].as_u64()), (Some("us"), Some(200)), "{e}");
+}
+
+/// The other side learns where a held call is, too: after the hold sound goes to the new address.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_held_call_moves_along_veth() {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, "tcp");
+    let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "600"}))["call"]["id"].clone();
+    anna.wait("talking", |m| call_in(m, "talking"));
+    sound_flows(&mut anna);
+    anna.ask(json!({"do": "hold", "call": call}));
+    anna.wait("held", |m| call_in(m, "held"));
+    host.moves("10.78.0.2", "10.78.0.3");
+    anna.wait("registered again", at("10.78.0.3"));
+    anna.ask(json!({"do": "resume", "call": call}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    sound_flows(&mut anna);
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", ended);
+}
+
+/// What is answered to our INVITE goes to an address where nobody is any more.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_that_still_rings_there_is_given_up_veth() {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, "tcp");
+    anna.ask(json!({"do": "dial", "account": "1001", "target": "605"}));
+    anna.wait("it rings there", |m| call_in(m, "ringing-there"));
+    host.moves("10.78.0.2", "10.78.0.3");
+    let e = anna.wait("given up", ended);
+    assert_eq!(e["end"]["by"], "loss", "{e}");
+    anna.wait("registered again", at("10.78.0.3"));
 }
 
 #[test]

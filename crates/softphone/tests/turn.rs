@@ -145,13 +145,18 @@ impl Log {
 
 /// Calls the echo until sound has come back; gives the INVITE.
 fn echo(phone: &mut Console, front: &Front) -> String {
-    let call = phone.ask(json!({"do": "dial", "account": "1012", "target": "600"}))["call"]["id"].clone();
+    let made = phone.ask(json!({"do": "dial", "account": "1012", "target": "600"}))["call"].clone();
+    let call = made["id"].clone();
     phone.wait("the echo is heard", |m| {
         call_in(m, "talking").filter(|c| c["quality"]["rx_packets"].as_u64().is_some_and(|n| n > 50))
     });
     phone.ask(json!({"do": "hang-up", "call": call}));
     phone.wait("over", ended);
-    front.passed("INVITE ").unwrap()
+    let invite = front.passed("INVITE ").unwrap();
+    // By it central knows the call, though the INVITE leaves later than the command is answered.
+    let id = made["sip_call_id"].as_str().unwrap();
+    assert!(!id.is_empty() && invite.contains(&format!("Call-ID: {id}")), "{made} {invite}");
+    invite
 }
 
 fn is_relayed(offer: &str) -> bool {

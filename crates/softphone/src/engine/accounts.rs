@@ -391,13 +391,22 @@ impl Loop {
         state.silent_at = None;
         if !wanted {
             state.retry_at = None;
+            let native = state.native;
             if state.state != RegistrationState::Off {
                 state.set(RegistrationState::Off, code, reason);
                 self.emit_registration(&id);
             }
+            // A REGISTER that was under way when we said goodbye has been answered after it, or instead of it.
+            if code / 100 == 2
+                && expires_s > 0
+                && let Err(e) = self.phone.account_register(native, false)
+            {
+                tracing::warn!(account = %id.0, "unregistering once more: {e}");
+            }
             return;
         }
-        if code / 100 == 2 && expires_s == 0 && contact.is_none() && state.state == RegistrationState::Off {
+        let open = matches!(state.state, RegistrationState::Off | RegistrationState::Trying);
+        if code / 100 == 2 && expires_s == 0 && contact.is_none() && open {
             // The answer to an earlier goodbye, overtaken by a new wish.
             self.try_register(&id);
             return;

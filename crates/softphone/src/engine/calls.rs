@@ -36,6 +36,10 @@ use digits::Digits;
 use progress::Redirections;
 
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// pjlib's words for "the call is over".
+const PJSIP_ESESSIONTERMINATED: i32 = 171_140;
+/// How long that may be on its way to us.
+const END_IS_TOLD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct CallState {
@@ -69,11 +73,16 @@ pub(crate) struct CallState {
     /// Whether we want it held; differs from `stream` while a re-INVITE is under way.
     want_hold: bool,
     hold_at: Option<Instant>,
-    hold_tries: u32,
+    hold_until: Option<Instant>,
     digits: Digits,
     measure_at: Option<Instant>,
     /// Our address has changed, and the other side does not know.
     pub(crate) moved: bool,
+    /// The re-INVITE with our new address was sent; when it is sent again.
+    told_moved: bool,
+    moved_again: Option<Instant>,
+    /// pjlib has forgotten the call: if it has not told so by then it never will.
+    gone_at: Option<Instant>,
     received: u32,
     received_at: Instant,
     probe_until: Option<Instant>,
@@ -130,10 +139,13 @@ impl CallState {
             course: Course::default(),
             want_hold: false,
             hold_at: None,
-            hold_tries: 0,
+            hold_until: None,
             digits: Digits::default(),
             measure_at: None,
             moved: false,
+            told_moved: false,
+            moved_again: None,
+            gone_at: None,
             received: 0,
             received_at: now,
             probe_until: None,
@@ -209,7 +221,8 @@ impl CallState {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = [self.hold_at, self.digits.next_at, self.measure_at, self.probe_until, self.level_at];
-        own.into_iter().chain([self.end_at, self.ring_until, self.join_until]).flatten().min()
+        let others = [self.end_at, self.ring_until, self.join_until, self.moved_again, self.gone_at];
+        own.into_iter().chain(others).flatten().min()
     }
 }
 
@@ -269,8 +282,14 @@ impl Loop {
             ));
         }
         let native = state.native();
-        self.hold_others(None);
-        let (id, sip_call_id) = self.phone.make(native, &uri, headers)?;
+        let held = self.hold_others(None);
+        let made = self.phone.make(native, &uri, headers);
+        if made.is_err() {
+            for id in held {
+                self.wish_hold(id, false);
+            }
+        }
+        let (id, sip_call_id) = made?;
         let mut call = CallState::new(id, account.clone(), native, sip_call_id, CallDirection::Outgoing);
         call.number = target::number_of(&uri);
         call.dialled = progress::place_of(&uri);
@@ -282,21 +301,17 @@ impl Loop {
 
     pub(super) fn answer(&mut self, id: CallId, end_running: bool, busy: &[CallId], by_itself: bool) -> Done {
         self.in_phase(id, "be answered", &[CallPhase::Ringing])?;
+        // First: whoever has hung up in this moment costs nobody else the conversation.
+        self.phone.answer(id, 200)?;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answering = true;
+        }
         if end_running {
             for running in self.running(Some(id)) {
                 let _ = self.finish(running, EndedBy::Us, 0);
             }
         } else {
-            self.hold_others(Some(id));
-        }
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.answering = true;
-        }
-        if let Err(e) = self.phone.answer(id, 200) {
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.answering = false;
-            }
-            return Err(e.into());
+            let _ = self.hold_others(Some(id));
         }
         if by_itself {
             self.tell_answered_by_itself(id);
@@ -345,10 +360,21 @@ impl Loop {
     }
 
     fn finish(&mut self, id: CallId, by: EndedBy, code: u16) -> Done {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.ended_by.get_or_insert(by);
+        let done = self.phone.hang_up(id, code);
+        let Some(call) = self.calls.get_mut(&id) else { return Ok(Reply::Done) };
+        match done {
+            // It has ended by itself, which is on its way to us.
+            Err(e) if e.status == PJSIP_ESESSIONTERMINATED => {
+                if by == EndedBy::Loss {
+                    call.ended_by.get_or_insert(by);
+                }
+                call.gone_at.get_or_insert_with(|| Instant::now() + END_IS_TOLD);
+            }
+            done => {
+                call.ended_by.get_or_insert(by);
+                done?;
+            }
         }
-        self.phone.hang_up(id, code)?;
         Ok(Reply::Done)
     }
 
@@ -398,6 +424,15 @@ impl Loop {
             let Some(call) = self.calls.get(&id) else { continue };
             let (hold, digit, measure) = (is_due(call.hold_at), is_due(call.digits.next_at), is_due(call.measure_at));
             let (level, probe) = (is_due(call.level_at), is_due(call.probe_until));
+            let (moved, gone) = (is_due(call.moved_again), is_due(call.gone_at));
+            if gone {
+                tracing::warn!(call = id.0, "the end of call {} was not told", id.0);
+                self.call_over(id, 0, "its end was not told".to_owned(), None);
+                continue;
+            }
+            if moved {
+                self.tell_where_we_are(id);
+            }
             if hold {
                 self.apply_hold(id);
             }

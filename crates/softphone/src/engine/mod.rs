@@ -13,7 +13,7 @@ mod sound;
 mod tones;
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -165,12 +165,21 @@ impl Engine {
 
     /// Nobody is there any more.
     pub fn detach(&self) {
-        self.post(Event::Detach);
+        self.surely(Event::Detach);
     }
 
     /// Hang up, unregister, end.
     pub fn stop(&self) {
-        self.post(Event::Stop);
+        self.surely(Event::Stop);
+    }
+
+    /// For what must not be lost: a full queue is waited for, elsewhere, for whoever says it has other things to do.
+    fn surely(&self, event: Event) {
+        let Err(TrySendError::Full(event)) = self.events.try_send(event) else { return };
+        let events = self.events.clone();
+        if let Err(e) = std::thread::Builder::new().name("patience".into()).spawn(move || events.send(event)) {
+            tracing::error!("the engine does not hear what it must: {e}");
+        }
     }
 
     /// Waits for the thread; after [`Out::Ended`] this is at once.

@@ -15,8 +15,9 @@ const SECRET_HEADERS: [&str; 6] = [
 /// Lines of SDP with keys and passwords: SDES (RFC 4568), ICE (RFC 8839), the old `k=` (RFC 4566).
 const SECRET_LINES: [&str; 3] = ["a=crypto:", "a=ice-pwd:", "k="];
 /// What is secret wherever it stands, up to the end of its value.
-const SECRET_VALUES: [&str; 9] =
-    ["inline:", "ice-pwd:", "response=", "cnonce=", "nonce=", "nextnonce=", "opaque=", "rspauth=", "password="];
+/// `key=` is pjmedia's line about SRTP.
+const SECRET_VALUES: [&str; 10] =
+    ["key=", "inline:", "ice-pwd:", "response=", "cnonce=", "nonce=", "nextnonce=", "opaque=", "rspauth=", "password="];
 /// Headers whose long rows of digits are no numbers of people.
 const PLAIN_HEADERS: [&str; 8] = ["via", "v", "cseq", "call-id", "i", "content-length", "timestamp", "date"];
 /// The shortest row of digits that is taken for a number where nothing says what it is.

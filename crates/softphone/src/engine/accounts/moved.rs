@@ -1,6 +1,7 @@
 //! Our own address has changed (cable to Wi-Fi, VPN, a new lease), or the machine has slept: registrations and calls are told.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use softphone_api::{AccountId, RegistrationProblem, RegistrationState};
@@ -31,7 +32,10 @@ impl Loop {
         match event {
             NetworkEvent::Resolved { account, number, found } => self.looked_up(&account, number, found),
             NetworkEvent::Helpers { number, living } => self.helpers_answered(number, living),
-            NetworkEvent::Changed => self.network.change.noticed(Instant::now()),
+            NetworkEvent::Changed => {
+                self.network.change_is_told.store(false, Ordering::Release);
+                self.network.change.noticed(Instant::now());
+            }
         }
     }
 

@@ -50,9 +50,11 @@ impl Loop {
             call.transfer = None;
         }
         let members = self.members();
-        self.hold_others(members.first().copied());
+        let _ = self.hold_others(members.first().copied());
         for id in members {
             self.wish_hold(id, false);
+            // Whom somebody was being handed to did not hear us yet.
+            self.set_microphone(id);
             self.emit_call(id);
         }
         self.mix();

@@ -66,19 +66,23 @@ impl Loop {
         let timeout = self.media_timeout;
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.measure_at = Some(now + MEASURE_EVERY);
-        let Some(counters) = counters else { return };
-        call.encrypted = counters.encrypted;
-        if call.phase() == CallPhase::Talking && !call.want_hold {
-            call.watch.packets(now, packets_of(&counters));
+        let talks = call.phase() == CallPhase::Talking;
+        if let Some(counters) = &counters {
+            call.encrypted = counters.encrypted;
+            if talks && !call.want_hold {
+                call.watch.packets(now, packets_of(counters));
+            }
         }
-        if counters.rx_packets != call.received || call.phase() != CallPhase::Talking {
-            call.received = counters.rx_packets;
+        // A conversation without a stream is as silent as one without packets.
+        let received = counters.as_ref().map_or(call.received, |counters| counters.rx_packets);
+        if received != call.received || !talks {
+            call.received = received;
             call.received_at = now;
         }
         let silent = timeout.is_some_and(|t| now.saturating_duration_since(call.received_at) >= t);
         let probe = silent && call.probe_until.is_none();
-        let quality = Some(call.course.second(&counters));
-        let tell = call.phase() == CallPhase::Talking && quality != call.quality;
+        let quality = counters.as_ref().map(|counters| call.course.second(counters)).or_else(|| call.quality.clone());
+        let tell = talks && quality != call.quality;
         call.quality = quality;
         if probe {
             call.probe_until = Some(now + PROBE);

@@ -34,6 +34,13 @@ impl Loop {
         }
         if (stream == Stream::HeldByUs) == call.want_hold {
             call.hold_at = None;
+        } else if call.is_confirmed() && stream != Stream::None {
+            // The wish has changed while the re-INVITE was under way.
+            call.hold_at.get_or_insert_with(Instant::now);
+        }
+        // The other side has our new address.
+        if call.told_moved {
+            (call.moved, call.told_moved, call.moved_again) = (false, false, None);
         }
         // 0: what was said last stays true.
         call.goes_forward(0);

@@ -9,6 +9,8 @@ mod srv;
 pub(super) mod walk;
 pub(super) mod watch;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
@@ -23,6 +25,8 @@ pub(super) struct Network {
     /// Numbers of questions and look-ups, so that a late answer is known as one.
     pub(super) last_number: u64,
     pub(super) change: change::Change,
+    /// A change is in the queue and was not looked at yet.
+    pub(super) change_is_told: Arc<AtomicBool>,
     pub(super) sleep: change::Sleep,
     /// When our address is looked at without anybody having told of a change.
     pub(super) look_at: Instant,
@@ -31,10 +35,11 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn new(to_engine: SyncSender<Event>) -> Self {
-        watch::start(to_engine.clone());
+        let change_is_told = Arc::new(AtomicBool::new(false));
+        watch::start(to_engine.clone(), change_is_told.clone());
         let (last_number, change, sleep) = (0, change::Change::default(), change::Sleep::default());
         let (look_at, helpers) = (Instant::now() + watch::LOOK_EVERY, nat::Helpers::default());
-        Self { to_engine, last_number, change, sleep, look_at, helpers }
+        Self { to_engine, last_number, change, change_is_told, sleep, look_at, helpers }
     }
 
     pub(super) fn number(&mut self) -> u64 {

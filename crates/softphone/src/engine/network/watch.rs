@@ -1,6 +1,8 @@
 //! Notices that the network has changed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -21,14 +23,19 @@ pub(in super::super) fn near_end(to: SocketAddr) -> Option<IpAddr> {
 
 /// Linux tells of every address, route and interface that comes or goes; the thread ends with the engine. Elsewhere, and when it
 /// does not tell, [`LOOK_EVERY`] is enough.
-pub(in super::super) fn start(events: SyncSender<Event>) {
+pub(in super::super) fn start(events: SyncSender<Event>, told: Arc<AtomicBool>) {
     let Some(changes) = crate::platform::network_changes() else { return };
     let thread = std::thread::Builder::new().name("network".into()).stack_size(1 << 16).spawn(move || {
         // The kernel says too much rather than too little; who listens looks for himself what it means.
         while changes.wait() {
+            // A storm of changes is one change for us.
+            if told.swap(true, Ordering::AcqRel) {
+                continue;
+            }
             match events.try_send(Event::Network(NetworkEvent::Changed)) {
                 // A full queue is the engine's own trouble, and it looks every two seconds anyway.
-                Ok(()) | Err(std::sync::mpsc::TrySendError::Full(_)) => {}
+                Ok(()) => {}
+                Err(std::sync::mpsc::TrySendError::Full(_)) => told.store(false, Ordering::Release),
                 Err(std::sync::mpsc::TrySendError::Disconnected(_)) => break,
             }
         }

@@ -8,6 +8,7 @@ mod player;
 mod sound;
 
 use std::ffi::{CString, c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -59,7 +60,7 @@ struct Context {
 /// pjsua2, owned by one thread: not `Send`, because of the raw pointer, which is what is wanted.
 pub(crate) struct Phone {
     raw: NonNull<sys::ld_phone>,
-    context: Box<Context>,
+    context: ManuallyDrop<Box<Context>>,
 }
 
 impl std::fmt::Debug for Phone {
@@ -111,7 +112,7 @@ impl Phone {
         // move, and `drop` ends the phone (after which no callback comes) before the box goes.
         let raw = unsafe { sys::ld_create(&raw const config, &raw mut error) };
         match NonNull::new(raw) {
-            Some(raw) => Ok(Self { raw, context }),
+            Some(raw) => Ok(Self { raw, context: ManuallyDrop::new(context) }),
             None => Err(PhoneError { status: error.status, os_error: error.os_error, message: text(&error.message) }),
         }
     }
@@ -155,7 +156,14 @@ impl Phone {
 
 impl Drop for Phone {
     fn drop(&mut self) {
-        // SAFETY: the only place that frees it; no callback comes after it returns, so `context` may go then.
-        unsafe { sys::ld_destroy(self.raw.as_ptr()) }
+        // SAFETY: the only place that frees it, and `context` is not used again. When it says that it has ended no callback comes
+        // any more, so `context` may go; else threads of pjlib may still tell something, and it stays.
+        unsafe {
+            if sys::ld_destroy(self.raw.as_ptr()) {
+                ManuallyDrop::drop(&mut self.context);
+            } else {
+                tracing::error!("a sound device hangs; the phone ends without it");
+            }
+        }
     }
 }

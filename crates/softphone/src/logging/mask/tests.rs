@@ -20,6 +20,7 @@ fn numbers_keep_their_last_two_digits() {
         ("From: <sip:anonymous@anonymous.invalid>;tag=1", "From: <sip:anonymous@anonymous.invalid>;tag=1"),
         ("X-Customer: 74951234567", "X-Customer: …67"),
         ("the number is +74951234567.", "the number is +…67."),
+        ("srtp0x7f TX: AES_CM_128_HMAC_SHA1_80 key=WnD8s+aa/0==", "srtp0x7f TX: AES_CM_128_HMAC_SHA1_80 key=…"),
         ("Signal=5", "Signal=…"),
         ("Signal= 5", "Signal=…"),
         ("5", "…"),
