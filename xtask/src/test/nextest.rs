@@ -63,7 +63,12 @@ pub fn run_with(context: &Context, selections: &[Selection], variables: &[(&str,
     let mut commands = Vec::new();
     for selection in selections {
         let (tests, skipped) = prepare(context, *selection);
-        counts.skipped.extend(skipped);
+        for Skip { count, why } in skipped {
+            match counts.skipped.iter_mut().find(|known| known.why == why) {
+                Some(known) => known.count += count,
+                None => counts.skipped.push(Skip { count, why }),
+            }
+        }
         commands.extend(tests.map(|mut tests| {
             tests.envs(variables.iter().map(|(name, value)| (name, value)));
             (format!("{} tests", selection.name), tests)
@@ -112,11 +117,11 @@ fn prepare(context: &Context, selection: Selection) -> (Option<Command>, Vec<Ski
     let mut arguments = vec![
         "run",
         "--no-fail-fast",
-        // The log tells how long each took; what failed stands at its end.
+        // The log tells how long each took; what failed stands at its end once more.
         "--status-level",
         "pass",
         "--failure-output",
-        "final",
+        "immediate-final",
         "--final-status-level",
         "flaky",
         "--hide-progress-bar",

@@ -90,11 +90,12 @@ fn central(context: &Context) -> Result<Counts> {
     live(context, "central", "package(linedesk-central) or package(ami)", BESIDE_A_PBX)
 }
 
-/// Most of the time they wait, so they do it in four namespaces beside each other: two have sound, one has calls without, and
-/// one, which takes what processor the others leave, is harassed.
+/// Most of the time they wait, so they do it in namespaces beside each other: two have sound, two have calls without, and one,
+/// which takes what processor the others leave, is harassed.
 fn softphone(context: &Context) -> Result<Counts> {
     const SOUND: &str =
         "binary(devices) or binary(heard) or binary(loudness) or binary(ringing) or binary(sound_tests)";
+    const NETWORK: &str = "binary(moved) or binary(network) or binary(servers)";
     const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages)";
     let of_softphone = |which: &str| format!("package(linedesk-softphone) and ({which})");
     let beside_a_pbx = Some(Namespace { under: BESIDE_A_PBX, ..Namespace::default() });
@@ -103,7 +104,8 @@ fn softphone(context: &Context) -> Result<Counts> {
     let all = [
         ("softphone-sound", of_softphone(SOUND), beside_a_pbx),
         ("softphone-voice", "package(linedesk-tests) and binary(voice)".to_owned(), Some(Namespace::default())),
-        ("softphone-calls", of_softphone(&format!("not ({SOUND} or {HARASSED})")), beside_a_pbx),
+        ("softphone-network", of_softphone(NETWORK), beside_a_pbx),
+        ("softphone-calls", of_softphone(&format!("not ({SOUND} or {NETWORK} or {HARASSED})")), beside_a_pbx),
         ("softphone-harassed", format!("{} or package(pjproject-sys)", of_softphone(HARASSED)), without_pbx),
     ];
     let all = all.each_ref().map(|(name, filter, lab)| Selection { name, filter, ignored: true, lab: *lab });
