@@ -5,7 +5,7 @@
 mod drive;
 mod peer;
 
-use drive::{Console, call_in, ended};
+use drive::{Console, Shell, call_in, ended};
 use peer::dialog::{Dialog, FROM, consulting, notify, talking};
 use peer::{Peer, USER};
 use serde_json::{Value, json};
@@ -438,6 +438,21 @@ fn a_colleague_is_let_go_when_the_customer_hangs_up_before_they_are_joined() {
     peer.reply(&bye, 200, "OK", "", "");
     let record = phone.wait("the colleague's record", |m| ended(m).filter(|r| r["call"]["id"] == made));
     assert_eq!(record["end"]["by"], "us", "{record}");
+}
+
+/// The PBX may not know yet that the phone has unregistered, or never want to know.
+#[test]
+fn who_calls_a_phone_that_is_left_alone_is_refused_at_once() {
+    let mut peer = Peer::scripted();
+    let mut shell = Shell::start("15000");
+    shell.ask(peer.configure());
+    shell.wait("registered", |m| drive::registration(m, "registered"));
+    shell.drop_connection();
+    shell.until_left_alone();
+    let sound = peer.sound(&["8"], "sendrecv");
+    peer.call(FROM, "", &sound);
+    let answer = peer.hear("an answer", |m| (m.code() > 100).then(|| m.clone()));
+    assert_eq!(answer.code(), 480, "{answer:?}");
 }
 
 #[test]

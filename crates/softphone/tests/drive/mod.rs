@@ -393,6 +393,11 @@ impl Shell {
         }
     }
 
+    /// It has noticed that its shell is gone: a call that overtakes the end of the connection rings.
+    pub fn until_left_alone(&self) {
+        until(PATIENCE, "the shell's end is noticed", || self.log().contains("nobody is attached and no call runs"));
+    }
+
     pub fn ask(&mut self, command: Value) -> Value {
         self.talk.next += 1;
         let id = self.talk.next;
