@@ -87,10 +87,11 @@ pub fn watched_together(commands: &mut [(String, &mut Command)]) -> Result<Vec<F
 
 /// What has not ended yet, short enough for a line.
 fn running(commands: &[(String, &mut Command)], statuses: &[Option<ExitStatus>]) -> String {
-    let open = commands.iter().zip(statuses).filter(|(_, status)| status.is_none()).map(|((what, _), _)| what);
-    match open.clone().count() {
-        0 | 1 => open.cloned().collect(),
-        all => format!("{} and {} more", open.cloned().next().unwrap_or_default(), all - 1),
+    let mut open = commands.iter().zip(statuses).filter(|(_, status)| status.is_none()).map(|((what, _), _)| what);
+    let first = open.next().cloned().unwrap_or_default();
+    match open.count() {
+        0 => first,
+        others => format!("{first} and {others} more"),
     }
 }
 
