@@ -16,6 +16,13 @@ use crate::paths;
 pub fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(paths::root());
+    // What `cargo xtask` says of xtask itself. Build scripts that look at it (ring's) would run again, and half of the workspace
+    // be built anew, after each build by hand.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

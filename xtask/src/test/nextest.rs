@@ -74,6 +74,9 @@ pub fn run_with(context: &Context, selections: &[Selection], variables: &[(&str,
             (format!("{} tests", selection.name), tests)
         }));
     }
+    if commands.is_empty() {
+        return Ok(counts);
+    }
     let mut borrowed: Vec<_> = commands.iter_mut().map(|(what, tests)| (what.clone(), tests)).collect();
     let finished = watched_together(&mut borrowed)?;
     for ((what, _), finished) in commands.iter().zip(&finished) {
