@@ -80,7 +80,11 @@ pub fn run_with(context: &Context, selections: &[Selection], variables: &[(&str,
     let mut borrowed: Vec<_> = commands.iter_mut().map(|(what, tests)| (what.clone(), tests)).collect();
     let finished = watched_together(&mut borrowed)?;
     for ((what, _), finished) in commands.iter().zip(&finished) {
-        counts.add(count(what, finished)?);
+        // One that broke off hides nothing of the others.
+        counts.add(count(what, finished).unwrap_or_else(|error| {
+            eprintln!("  ✗ {error:#}");
+            Counts { failed: 1, ..Counts::default() }
+        }));
     }
     Ok(counts)
 }
