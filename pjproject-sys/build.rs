@@ -97,7 +97,7 @@ fn cache_dir() -> Result<PathBuf> {
 /// The recipe's half of the key; prepare.sh computes the same with sha256sum.
 fn recipe_key(here: &Path) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut files = vec![here.join("config_site.h"), here.join("build.sh")];
+    let mut files = vec![here.join("config_site.h"), here.join("build.sh"), here.join("pinned.txt")];
     let mut patches: Vec<_> = fs::read_dir(here.join("patches"))
         .into_iter()
         .flatten()

@@ -11,8 +11,11 @@
 # Idempotent: a PREFIX with its stamp is left alone. Atomic: everything happens beside PREFIX and is renamed at the end,
 # so a broken-off build never looks like a finished one.
 #
+# libsrtp goes in with it, over the OpenSSL that is there anyway: Debian's own is built over NSS, whose five libraries take two
+# megabytes of each operator's memory. fetch.sh brings its source; LIBSRTP_SOURCE (a directory or tarball) replaces it.
+#
 # Environment: JOBS (default: number of cores), CC, CXX, LINEDESK_PJ_CFLAGS (added last, e.g. -fsanitize=address).
-# Needs (Debian): build-essential pkg-config libopus-dev libsrtp2-dev libspeex-dev libspeexdsp-dev libgsm1-dev libssl-dev
+# Needs (Debian): build-essential pkg-config libopus-dev libspeex-dev libspeexdsp-dev libgsm1-dev libssl-dev
 #                 libasound2-dev uuid-dev patch xz-utils
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -29,9 +32,20 @@ warn() { echo "build.sh: warning: $*"; }
 # edit FILE PATTERN SED: the pattern must be there, so that an edit which no longer does anything is noticed.
 edit() { if grep -q "$2" "$1"; then sed -i "$3" "$1"; else warn "$1: '$2' is not there (newer release?), edit skipped"; fi; }
 
+# unpack SOURCE DIRECTORY
+unpack() { mkdir "$2"; if [ -d "$1" ]; then cp -a "$1/." "$2/"; else tar -xf "$1" -C "$2" --strip-components=1; fi; }
+# Sections of their own: whoever links leaves out what nobody calls.
+hardened="-O2 -fPIC -DNDEBUG -g1 -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE \
+  -D_FORTIFY_SOURCE=2 ${LINEDESK_PJ_CFLAGS:-}"
+
+if [ -d "${LIBSRTP_SOURCE:-}" ]; then srtp=$LIBSRTP_SOURCE; else srtp=$("$here/fetch.sh" libsrtp "$(dirname "$prefix")/source" | tail -1); fi
+echo "build.sh: libsrtp"
+unpack "$srtp" "$work/srtp"
+(cd "$work/srtp" && CFLAGS="$hardened" ./configure --prefix="$prefix" --enable-openssl && make libsrtp2.a &&
+  make install DESTDIR="$work/image") > "$work/srtp.log" 2>&1 || { tail -20 "$work/srtp.log"; exit 1; }
+
 echo "build.sh: unpacking"
-mkdir "$work/src"
-if [ -d "$source" ]; then cp -a "$source/." "$work/src/"; else tar -xf "$source" -C "$work/src" --strip-components=1; fi
+unpack "$source" "$work/src"
 cd "$work/src"
 if [ -d "$source" ]; then make distclean >/dev/null 2>&1 || true; fi
 grep -q 'PJ_VERSION_MINOR *:= *17' version.mak || warn "this is not pjproject 2.17, with which Linedesk was tried"
@@ -53,7 +67,8 @@ for p in "$here"/patches/*.patch; do
 done
 cp "$here/config_site.h" pjlib/include/pj/config_site.h
 
-hardened="-O2 -fPIC -DNDEBUG -g1 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 ${LINEDESK_PJ_CFLAGS:-}"
+# Where libsrtp is found, here and nowhere in what is built.
+export CPATH=$work/image$prefix/include LIBRARY_PATH=$work/image$prefix/lib
 echo "build.sh: configuring"
 CFLAGS="$hardened" CXXFLAGS="$hardened" ./aconfigure --prefix="$prefix" --disable-video --disable-sdl \
   --disable-ffmpeg --disable-v4l2 --disable-openh264 --disable-vpx --disable-libyuv --disable-upnp --disable-bcg729 \

@@ -123,6 +123,19 @@ void PhoneAccount::onRegState(OnRegStateParam &prm) {
     });
 }
 
+void Phone::trust_turn(int32_t id, const std::string &extra_ca) {
+    auto &account = pjsua_var.acc[id];
+    pj_turn_sock_tls_cfg &tls = account.cfg.turn_cfg.turn_tls_setting;
+    tls.ssock_param.verify_peer = PJ_TRUE;
+    tls.ssock_param.proto = PJ_SSL_SOCK_PROTO_TLS1_2 | PJ_SSL_SOCK_PROTO_TLS1_3;
+    if (extra_ca.empty()) pj_strdup2_with_null(account.pool, &tls.ca_list_file, ca_file.c_str());
+    else pj_strdup2_with_null(account.pool, &tls.ca_buf, trusted_with(extra_ca).c_str());
+}
+
+std::string Phone::trusted_with(const std::string &extra_ca) const {
+    return (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
+}
+
 TransportId Phone::transport(int32_t kind, const std::string &extra_ca, bool ipv6) {
     std::string key = std::to_string(kind) + (ipv6 ? "6:" : "4:") + (kind == LD_TLS ? extra_ca : "");
     // A UDP socket stays, and takes a new class of service; listeners give theirs to the connections they make.
@@ -147,7 +160,7 @@ TransportId Phone::transport(int32_t kind, const std::string &extra_ca, bool ipv
         t.tlsConfig.proto = PJ_SSL_SOCK_PROTO_TLS1_2 | PJ_SSL_SOCK_PROTO_TLS1_3;
         t.tlsConfig.qosParams = qos;
         if (extra_ca.empty()) t.tlsConfig.CaListFile = ca_file;
-        else t.tlsConfig.CaBuf = (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
+        else t.tlsConfig.CaBuf = trusted_with(extra_ca);
     }
     if (ipv6) type |= PJSIP_TRANSPORT_IPV6;
     TransportId id = endpoint.transportCreate(static_cast<pjsip_transport_type_e>(type), t);
@@ -193,24 +206,35 @@ bool ld_account_add(ld_phone *phone, const ld_account *a, int32_t *id, ld_error 
         c.natConfig.sipStunUse = PJSUA_STUN_USE_DISABLED;
         c.natConfig.mediaStunUse = PJSUA_STUN_USE_DISABLED; // until one has answered: see stun_answered
         c.natConfig.iceEnabled = a->ice;
-        if (a->turn && *a->turn) {
-            c.natConfig.turnEnabled = true;
-            c.natConfig.turnServer = a->turn;
-            c.natConfig.turnConnType = a->turn_transport == LD_TLS   ? PJ_TURN_TP_TLS
-                                       : a->turn_transport == LD_TCP ? PJ_TURN_TP_TCP
-                                                                     : PJ_TURN_TP_UDP;
-            c.natConfig.turnUserName = a->turn_user;
-            c.natConfig.turnPassword = a->turn_password;
-        }
+        // Switched on by ld_account_turn, once the server has answered.
+        c.natConfig.turnConnType = a->turn_transport == LD_TLS   ? PJ_TURN_TP_TLS
+                                   : a->turn_transport == LD_TCP ? PJ_TURN_TP_TCP
+                                                                 : PJ_TURN_TP_UDP;
+        c.natConfig.turnUserName = a->turn_user;
+        c.natConfig.turnPassword = a->turn_password;
         auto account = std::make_unique<PhoneAccount>(p);
         account->kind = a->transport;
         account->ca = ca;
         account->stun = a->stun;
         account->create(c);
-        if (a->stun && p.stun_lives) pjsua_var.acc[account->getId()].cfg.media_stun_use = PJSUA_STUN_USE_DEFAULT;
         *id = account->getId();
+        if (a->stun && p.stun_lives) pjsua_var.acc[*id].cfg.media_stun_use = PJSUA_STUN_USE_DEFAULT;
+        p.trust_turn(*id, ca);
         std::lock_guard<std::mutex> lock(p.mutex);
         p.accounts[*id] = std::move(account);
+        return true;
+    });
+}
+
+bool ld_account_turn(ld_phone *phone, int32_t id, const char *server, ld_error *error) {
+    return guarded(error, [&] {
+        if (!self(phone).account(id, error)) return false;
+        PJSUA_LOCK();
+        pjsua_turn_config &turn = pjsua_var.acc[id].cfg.turn_cfg;
+        // A call that is just being made may still read the old one, which therefore stays as long as the account.
+        if (*server && pj_strcmp2(&turn.turn_server, server) != 0) pj_strdup2_with_null(pjsua_var.acc[id].pool, &turn.turn_server, server);
+        turn.enable_turn = *server != 0;
+        PJSUA_UNLOCK();
         return true;
     });
 }

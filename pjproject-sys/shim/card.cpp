@@ -5,9 +5,11 @@ using namespace linedesk;
 
 namespace {
 
-// How much the loudspeaker is ahead of its sound: six frames; with four a busy machine stutters. What the microphone's buffer
-// may hold costs no delay.
-constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
+// How much the loudspeaker is ahead of its sound: seven frames, of which five are left when it asks for the next two; with
+// three a busy machine stutters. What the microphone's buffer may hold costs no delay.
+constexpr unsigned PLAY_LATENCY_MS = 70, CAPTURE_LATENCY_MS = 100;
+// A little less than what the loudspeaker is ahead at the least, so that what was played never comes after its echo.
+constexpr unsigned ECHO_LATENCY_MS = 45;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
@@ -109,8 +111,7 @@ void SoundCard::apply(const ld_sound &wish, uint64_t number) {
     }
     if (echo_ != wish.echo || noise_ != wish.noise || gain_ != wish.gain) {
         echo_ = wish.echo, noise_ = wish.noise, gain_ = wish.gain;
-        // A little less than what the loudspeaker is ahead, so that what was played never comes after its echo.
-        auto made = Treatment::make(pool_, RATE, FRAME, PLAY_LATENCY_MS * 3 / 4, echo_, noise_, gain_);
+        auto made = Treatment::make(pool_, RATE, FRAME, ECHO_LATENCY_MS, echo_, noise_, gain_);
         std::lock_guard<std::mutex> lock(treatment_mutex_);
         treatment_.swap(made);
     }
@@ -168,7 +169,7 @@ pj_status_t SoundCard::open(Stream &s) {
     param.play_id = s.capture ? PJMEDIA_AUD_INVALID_DEV : index;
     param.clock_rate = RATE;
     param.channel_count = 1;
-    param.samples_per_frame = s.capture ? PAIR * FRAME : FRAME;
+    param.samples_per_frame = PAIR * FRAME;
     param.bits_per_sample = 16;
     param.flags = s.capture ? PJMEDIA_AUD_DEV_CAP_INPUT_LATENCY : PJMEDIA_AUD_DEV_CAP_OUTPUT_LATENCY;
     param.input_latency_ms = CAPTURE_LATENCY_MS;
@@ -229,9 +230,12 @@ pj_status_t SoundCard::on_play(void *stream, pjmedia_frame *frame) {
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
     s.frame_at = now_ms();
     s.frames++;
-    s.card.pull(samples);
-    s.volume.apply(samples, FRAME, s.card.playback_percent_);
-    if (auto treatment = s.card.treatment()) treatment->played(samples);
+    auto treatment = s.card.treatment();
+    for (unsigned i = 0; i < PAIR; i++, samples += FRAME) {
+        s.card.pull(samples);
+        s.volume.apply(samples, FRAME, s.card.playback_percent_);
+        if (treatment) treatment->played(samples);
+    }
     frame->type = PJMEDIA_FRAME_TYPE_AUDIO;
     return PJ_SUCCESS;
 }

@@ -44,7 +44,7 @@ private:
     };
 
     static constexpr unsigned RATE = BRIDGE_RATE, FRAME = BRIDGE_FRAME;
-    // The microphone gives two frames at once, and the clock moves on by as many: half as often is a server asked, and a packet
+    // Devices give and take two frames at once, and the clock moves on by as many: half as often is a server asked, and a packet
     // is no shorter.
     static constexpr unsigned PAIR = 2;
 

@@ -115,8 +115,7 @@ typedef struct ld_account {
     bool srtp_optional;
     bool ipv6;                /* what to listen on at first; ld_account_go changes it */
     bool ice, stun;           /* stun: ask the servers of ld_stun_servers */
-    const char *turn;         /* host:port, "" for none */
-    int32_t turn_transport;   /* ld_transport */
+    int32_t turn_transport;   /* ld_transport; where the server is: ld_account_turn */
     const char *turn_user;
     const char *turn_password;
 } ld_account;
@@ -178,6 +177,9 @@ bool ld_codecs(ld_phone *phone, const char *const *ids, uint32_t count, ld_error
 /* Class of service of SIP and RTP, 0-63; for accounts that are made from now on. */
 void ld_dscp(ld_phone *phone, uint8_t sip, uint8_t rtp);
 /* host:port of STUN servers, for all accounts that ask one. */
+/* Where the account's TURN server is (host:port, for TLS by the name in its certificate), for calls that begin from now on; "": it is
+ * not used. */
+bool ld_account_turn(ld_phone *phone, int32_t id, const char *server, ld_error *error);
 bool ld_stun_servers(ld_phone *phone, const char *const *servers, uint32_t count, ld_error *error);
 
 /* An account is made without registering, and without a server: see ld_account_go. */

@@ -229,6 +229,10 @@ public:
         return t;
     }
     TransportId transport(int32_t kind, const std::string &extra_ca, bool ipv6);
+    // What the system trusts, and besides that the certificates in a file.
+    std::string trusted_with(const std::string &extra_ca) const;
+    // TURN over TLS is verified as SIP over TLS is; pjsua by itself takes any certificate.
+    void trust_turn(int32_t id, const std::string &extra_ca);
     // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
     void resolve_by_table();
     bool is_stranger(const char *address) {

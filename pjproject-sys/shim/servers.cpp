@@ -90,17 +90,18 @@ void asked(void *token, pjsip_event *event) {
     });
 }
 
+void use_stun(Phone &phone, bool on) {
+    phone.stun_lives = on;
+    std::lock_guard<std::mutex> lock(phone.mutex);
+    for (auto &account : phone.accounts)
+        if (account.second->stun) pjsua_var.acc[account.first].cfg.media_stun_use = on ? PJSUA_STUN_USE_DEFAULT : PJSUA_STUN_USE_DISABLED;
+}
+
 // A STUN server has answered, or none has. pjlib asks them when media is made, and waits for ten seconds for one that is silent,
 // with whoever dials: so accounts use STUN only once it is known to answer.
 void stun_answered(const pj_stun_resolve_result *result) {
     quietly([&] {
-        Phone *phone = phone_of_table.load();
-        if (!phone) return;
-        phone->stun_lives = result->status == PJ_SUCCESS;
-        std::lock_guard<std::mutex> lock(phone->mutex);
-        for (auto &account : phone->accounts)
-            if (account.second->stun)
-                pjsua_var.acc[account.first].cfg.media_stun_use = phone->stun_lives ? PJSUA_STUN_USE_DEFAULT : PJSUA_STUN_USE_DISABLED;
+        if (Phone *phone = phone_of_table.load()) use_stun(*phone, result->status == PJ_SUCCESS);
     });
 }
 
@@ -145,13 +146,14 @@ void Phone::end_table() { phone_of_table = nullptr; }
 
 extern "C" {
 
-bool ld_stun_servers(ld_phone *, const char *const *servers, uint32_t count, ld_error *error) {
+bool ld_stun_servers(ld_phone *phone, const char *const *servers, uint32_t count, ld_error *error) {
     return guarded(error, [&] {
         pj_str_t list[8];
         const unsigned most = PJ_ARRAY_SIZE(pjsua_var.ua_cfg.stun_srv) < 8 ? PJ_ARRAY_SIZE(pjsua_var.ua_cfg.stun_srv) : 8;
         const unsigned n = count < most ? count : most;
         for (unsigned i = 0; i < n; i++) list[i] = pj_str(const_cast<char *>(servers[i]));
         pjsua_var.ua_cfg.cb.on_stun_resolution_complete = &stun_answered;
+        if (n == 0) use_stun(self(phone), false);
         return n == 0 || ok(pjsua_update_stun_servers(n, list, PJ_FALSE), error);
     });
 }

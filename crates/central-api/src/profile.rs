@@ -60,7 +60,7 @@ pub enum AutoAnswer {
     Off,
     /// Calls of queues.
     QueueCalls,
-    /// Calls whose PBX asks for it (`Alert-Info` or `Call-Info` with `answer-after`).
+    /// Calls of queues whose PBX asks for it (`Alert-Info` or `Call-Info` with `answer-after`).
     ByHeader,
     /// Said by a newer central; nothing is answered by itself then.
     #[serde(other)]

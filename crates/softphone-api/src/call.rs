@@ -239,17 +239,18 @@ pub struct Transfer {
     pub sip_status: Option<u16>,
 }
 
-/// What the stream measures. Shares are in per cent, times in milliseconds.
+/// What is measured of a call's sound, once a second. Shares and MOS of a running call are those of its last ten seconds; in its
+/// record they, the jitter and the round trip are those of the whole call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Quality {
     /// Codec name as in SDP, e.g. `opus`.
     pub codec: String,
     /// Clock rate of the codec in Hz.
     pub clock_rate: u32,
-    /// Packets received.
+    /// Packets received since the call began.
     #[ts(type = "number")]
     pub rx_packets: u64,
-    /// Packets sent.
+    /// Packets sent since the call began.
     #[ts(type = "number")]
     pub tx_packets: u64,
     /// Lost on the way to us, per cent.
@@ -272,6 +273,23 @@ pub struct Quality {
     pub rtt_ms: Option<f32>,
     /// Estimated MOS of what we hear, 1.0–4.5, by the E-model (ITU-T G.107).
     pub mos: f32,
+    /// The least that `mos` has been in this call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub mos_min: Option<f32>,
+    /// The loudest of the last second; absent in the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub levels: Option<Levels>,
+}
+
+/// How loud it was, 0–100 on a scale like the ear's (µ-law): 0 is digital silence, a room about 4, speech 30 to 70.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Levels {
+    /// Into the microphone that calls are spoken into; 0 while they carry silence instead.
+    pub microphone: u8,
+    /// From the other side.
+    pub heard: u8,
 }
 
 /// Who ended a call.

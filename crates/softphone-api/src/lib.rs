@@ -23,8 +23,8 @@ pub use account::{
 };
 pub use attach::AttachFile;
 pub use call::{
-    Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Progress, Quality, Transfer, TransferFailure,
-    TransferKind, TransferStep, Warning,
+    Call, CallDirection, CallEnd, CallId, CallPhase, CallRecord, EndedBy, Levels, Progress, Quality, Transfer,
+    TransferFailure, TransferKind, TransferStep, Warning,
 };
 pub use command::{Command, CommandError, CommandErrorCode, LogLevel, RejectReason, Reply};
 pub use message::{Event, FromSoftphone, Outcome, PROTOCOL, ProtocolVersion, RefusedCode, ToSoftphone};

@@ -113,6 +113,7 @@ has answered ends with `loss`.\n\
     entry::<call::TransferStep>(&mut out, &config);
     entry::<call::TransferFailure>(&mut out, &config);
     entry::<call::Quality>(&mut out, &config);
+    entry::<call::Levels>(&mut out, &config);
     entry::<call::CallRecord>(&mut out, &config);
     entry::<call::CallEnd>(&mut out, &config);
     entry::<call::EndedBy>(&mut out, &config);

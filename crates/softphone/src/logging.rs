@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use softphone_api::LogLevel;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{Registry, fmt, reload};
 
 pub mod mask;
 
@@ -22,7 +24,7 @@ const LARGEST: u64 = 256 << 20;
 pub(crate) const SIP_MESSAGE: i32 = pjproject_sys::LD_LOG_SIP as i32;
 
 static NUMBERS: AtomicBool = AtomicBool::new(false);
-static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// To rotated files below `dir`.
 ///
@@ -47,7 +49,8 @@ pub fn to_stderr() {
 }
 
 fn begin(to: impl Write + Send + 'static) {
-    let first = EnvFilter::try_from_env("LINEDESK_LOG").unwrap_or_else(|_| EnvFilter::new(filter(LogLevel::Info)));
+    let wish = std::env::var("LINEDESK_LOG").ok().and_then(|wish| wish.parse().ok());
+    let first = wish.unwrap_or_else(|| filter(LogLevel::Info));
     let (filter, handle) = reload::Layer::new(first);
     let lines = fmt::layer().with_ansi(false).with_writer(std::sync::Mutex::new(Masked { to, written: 0 }));
     tracing_subscriber::registry().with(filter).with(lines).init();
@@ -55,21 +58,22 @@ fn begin(to: impl Write + Send + 'static) {
 }
 
 /// Whole messages are asked for apart from the level, so they pass at each.
-fn filter(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Error => "error,pjlib=error,sip=info",
-        LogLevel::Warn => "warn,pjlib=warn,sip=info",
-        LogLevel::Info => "info,pjlib=warn,sip=info",
-        LogLevel::Debug => "debug,pjlib=debug,sip=info",
-        LogLevel::Trace => "trace,pjlib=trace,sip=info",
-    }
+fn filter(level: LogLevel) -> Targets {
+    let (ours, pjlib) = match level {
+        LogLevel::Error => (Level::ERROR, Level::ERROR),
+        LogLevel::Warn => (Level::WARN, Level::WARN),
+        LogLevel::Info => (Level::INFO, Level::WARN),
+        LogLevel::Debug => (Level::DEBUG, Level::DEBUG),
+        LogLevel::Trace => (Level::TRACE, Level::TRACE),
+    };
+    Targets::new().with_default(ours).with_target("pjlib", pjlib).with_target("sip", Level::INFO)
 }
 
 /// From now on.
 pub(crate) fn set(level: LogLevel, numbers: bool) {
     NUMBERS.store(numbers, Ordering::Relaxed);
     if let Some(handle) = FILTER.get()
-        && let Err(e) = handle.reload(EnvFilter::new(filter(level)))
+        && let Err(e) = handle.reload(filter(level))
     {
         tracing::warn!("the log's level stays as it was: {e}");
     }

@@ -834,6 +834,19 @@ muted: boolean,
 problem?: HeadsetProblem, };
 
 /**
+ * How loud it was, 0–100 on a scale like the ear's (µ-law): 0 is digital silence, a room about 4, speech 30 to 70.
+ */
+export type Levels = { 
+/**
+ * Into the microphone that calls are spoken into; 0 while they carry silence instead.
+ */
+microphone: number, 
+/**
+ * From the other side.
+ */
+heard: number, };
+
+/**
  * State of a link.
  */
 export type LinkState = "off" | "connecting" | "connected" | "lost";
@@ -1267,7 +1280,8 @@ major: number,
 minor: number, };
 
 /**
- * What the stream measures. Shares are in per cent, times in milliseconds.
+ * What is measured of a call's sound, once a second. Shares and MOS of a running call are those of its last ten seconds; in its
+ * record they, the jitter and the round trip are those of the whole call.
  */
 export type Quality = { 
 /**
@@ -1279,11 +1293,11 @@ codec: string,
  */
 clock_rate: number, 
 /**
- * Packets received.
+ * Packets received since the call began.
  */
 rx_packets: number, 
 /**
- * Packets sent.
+ * Packets sent since the call began.
  */
 tx_packets: number, 
 /**
@@ -1313,7 +1327,15 @@ rtt_ms?: number,
 /**
  * Estimated MOS of what we hear, 1.0–4.5, by the E-model (ITU-T G.107).
  */
-mos: number, };
+mos: number, 
+/**
+ * The least that `mos` has been in this call.
+ */
+mos_min?: number, 
+/**
+ * The loudest of the last second; absent in the record.
+ */
+levels?: Levels, };
 
 /**
  * Figures of a queue, the same for everybody who may see it.

@@ -28,6 +28,8 @@ pub struct SetUp {
     pub asterisk_22: PathBuf,
     /// Asterisk 16, or why it is not to be had.
     pub asterisk_16: Result<PathBuf, String>,
+    /// A TURN server, unpacked.
+    pub coturn: PathBuf,
     /// Programs installed by cargo.
     pub tools: PathBuf,
 }
@@ -38,6 +40,7 @@ impl SetUp {
         let mut all = vec![
             ("PJPROJECT_PREFIX", self.pjproject.clone()),
             ("LINEDESK_ASTERISK_22", self.asterisk_22.clone()),
+            ("LINEDESK_COTURN", self.coturn.clone()),
             ("LINEDESK_TOOLS", self.tools.clone()),
         ];
         if let Ok(asterisk) = &self.asterisk_16 {
@@ -60,19 +63,20 @@ pub fn run() -> Result<SetUp> {
     system_packages()?;
     npm_packages()?;
     let pjproject = pjproject()?;
-    let asterisk_22 = asterisk(&cache, "22", "sid")?;
+    let asterisk_22 = unpacked(&cache, "asterisk/22", "sid", "asterisk")?;
     // Debian 11 is past its support and may leave the mirrors; the tests of this version then count as skipped.
-    let asterisk_16 = asterisk(&cache, "16", "bullseye").map_err(|error| {
+    let asterisk_16 = unpacked(&cache, "asterisk/16", "bullseye", "asterisk").map_err(|error| {
         let reason = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
         eprintln!("  ! Asterisk 16 cannot be had, its tests will be skipped: {reason}");
         reason
     });
+    let coturn = unpacked(&cache, "coturn", "bookworm", "coturn")?;
     let tools = cache.join("tools");
     if !is_there("cargo-nextest") {
         cargo_tool(&tools, "cargo-nextest", NEXTEST)?;
     }
     eprintln!("  ✓ set-up is complete ({})", clock(started.elapsed()));
-    Ok(SetUp { pjproject, asterisk_22, asterisk_16, tools })
+    Ok(SetUp { pjproject, asterisk_22, asterisk_16, coturn, tools })
 }
 
 fn system_packages() -> Result<()> {
@@ -173,24 +177,24 @@ fn pjproject() -> Result<PathBuf> {
     }
 }
 
-/// Asterisk of a Debian suite, unpacked under the cache; nothing is installed.
-fn asterisk(cache: &Path, version: &str, suite: &str) -> Result<PathBuf> {
-    let directory = cache.join("asterisk").join(version);
+/// A package of a Debian suite with all its libraries, unpacked under the cache; nothing is installed.
+fn unpacked(cache: &Path, name: &str, suite: &str, package: &str) -> Result<PathBuf> {
+    let directory = cache.join(name);
     let scripts = paths::root();
-    let get = scripts.join("tests/lab/asterisk-get.sh");
-    let stamp = Stamp::new(directory.join(".set-up"), &[&get])?;
+    let unpack = scripts.join("tests/lab/unpack.sh");
+    let stamp = Stamp::new(directory.join(".set-up"), &[&unpack])?;
     if stamp.is_current() {
         return Ok(directory);
     }
-    let fresh = cache.join("asterisk").join(format!("{version}.new"));
+    let fresh = cache.join(format!("{name}.new"));
     for old in [&fresh, &directory] {
         if old.exists() {
             std::fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
         }
     }
-    let mut unpack = Command::new(&get);
-    unpack.arg(suite).arg(&fresh).current_dir(scripts);
-    must(&format!("Asterisk {version}"), &mut unpack)?;
+    let mut command = Command::new(&unpack);
+    command.args([suite, package]).arg(&fresh).current_dir(scripts);
+    must(name, &mut command)?;
     std::fs::rename(&fresh, &directory)?;
     stamp.write()?;
     Ok(directory)

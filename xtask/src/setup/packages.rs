@@ -41,7 +41,6 @@ pub const GROUPS: &[Group] = &[
             ("build-essential", Program("g++")),
             ("pkg-config", Program("pkg-config")),
             ("libopus-dev", PkgConfig("opus")),
-            ("libsrtp2-dev", PkgConfig("libsrtp2")),
             ("libspeex-dev", PkgConfig("speex")),
             ("libspeexdsp-dev", PkgConfig("speexdsp")),
             ("libgsm1-dev", File("/usr/include/gsm.h")),
@@ -65,7 +64,6 @@ pub const GROUPS: &[Group] = &[
         why: "the lab: PBX's certificate and sound files, virtual sound card, network namespaces",
         packages: &[
             ("openssl", Program("openssl")),
-            ("sip-tester", Program("sipp")),
             ("pulseaudio", Program("pulseaudio")),
             ("pulseaudio-utils", Program("paplay")),
             ("libasound2-plugins", File("/usr/lib/x86_64-linux-gnu/alsa-lib/libasound_module_pcm_pulse.so")),

@@ -130,7 +130,7 @@ pub(super) struct PbxAdd {
     /// SIP port.
     #[arg(long)]
     pub(super) sip_port: Option<u16>,
-    /// SIP transport: udp, tcp or tls.
+    /// SIP transport: tcp (default), tls or udp.
     #[arg(long, value_parser = word::<SipTransport>)]
     pub(super) sip_transport: Option<SipTransport>,
     /// SIP domain, when it is not the server.

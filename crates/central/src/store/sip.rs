@@ -154,7 +154,7 @@ pub(super) async fn apply(
     codes: &CodesInput,
 ) -> Result<(), StoreError> {
     let server = input.server.as_deref().unwrap_or(host);
-    let transport = input.transport.unwrap_or(SipTransport::Udp);
+    let transport = input.transport.unwrap_or(SipTransport::Tcp);
     let usual = usual_port(transport);
     let of = |name: &str, text: &str, port| checked_server(&format!("{name} of the PBX {pbx}"), text, port);
     let backup_servers: Vec<SipServer> =

@@ -252,6 +252,9 @@ async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
     let secret = store.unseal(&linedesk_central::store::Turn::purpose("lab"), &turn.secret).unwrap();
     assert_eq!((turn.server.host.as_str(), turn.server.port, secret.expose()), ("turn2.example", 3478, "turnsecret"));
     apply(&house.data, &main_pbx("")).await;
+    let sip = store.configuration().await.unwrap().pbxs.into_values().next().unwrap().sip;
+    // Nobody said how SIP travels.
+    assert_eq!((sip.transport, sip.port), (central_api::SipTransport::Tcp, 5060));
     let input = linedesk_central::apply::parse("test", &keeps).unwrap();
     let refused = linedesk_central::apply::carry_out(&store, &input).await.unwrap_err().to_string();
     assert!(refused.contains("has no `secret`"), "{refused}");

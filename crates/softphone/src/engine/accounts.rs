@@ -1,6 +1,7 @@
 //! Accounts and their registrations.
 
 mod backoff;
+mod helpers;
 mod moved;
 mod servers;
 mod settings;
@@ -176,9 +177,7 @@ impl Loop {
                 self.emit(softphone_api::Event::AccountRemoved { account: id.clone() });
             }
         }
-        if accounts.iter().any(|a| self.accounts.get(&a.id).is_none_or(|state| state.wanted.nat != a.nat)) {
-            self.stun_servers(&accounts.iter().collect::<Vec<_>>());
-        }
+        self.network.helpers.want(accounts.iter().map(|a| &a.nat));
         let mut problem = None;
         for id in std::mem::take(&mut self.unmade).into_keys() {
             if !accounts.iter().any(|a| a.id == id) {
@@ -232,6 +231,7 @@ impl Loop {
                 }
             }
         }
+        self.use_helpers();
         match problem {
             None => Ok(Reply::Done),
             Some((id, e)) => {

@@ -3,6 +3,7 @@
 mod alert;
 mod audible;
 mod conference;
+mod course;
 mod digits;
 mod ending;
 mod headset;
@@ -30,6 +31,7 @@ use super::phone::{Invite, NativeAccount, Stream};
 use super::{Done, Loop, MAX_CALLS, ms, refuse, utc_ms};
 use crate::target;
 use crate::warnings::{LEVELS_EVERY, Watch};
+use course::Course;
 use digits::Digits;
 use progress::Redirections;
 
@@ -63,6 +65,7 @@ pub(crate) struct CallState {
     muted: bool,
     encrypted: bool,
     quality: Option<Quality>,
+    course: Course,
     /// Whether we want it held; differs from `stream` while a re-INVITE is under way.
     want_hold: bool,
     hold_at: Option<Instant>,
@@ -124,6 +127,7 @@ impl CallState {
             muted: false,
             encrypted: false,
             quality: None,
+            course: Course::default(),
             want_hold: false,
             hold_at: None,
             hold_tries: 0,

@@ -453,6 +453,7 @@ impl Loop {
             .values()
             .filter_map(|account| account.deadline(idle_phone))
             .chain(Some(self.network.deadline()))
+            .chain(self.network.helpers.deadline())
             .chain(self.calls.values().filter_map(CallState::deadline))
             .chain(idle)
             .chain(forget)

@@ -173,11 +173,22 @@ impl Console {
 
     /// In another network namespace, that of the process `pid`.
     pub fn start_in(pid: u32, arguments: &[&str]) -> Self {
+        Self::start_by(Self::inside(pid), &[&["--null-audio"], arguments].concat(), &[])
+    }
+
+    /// The same, with its log in a file.
+    pub fn start_in_with_log(pid: u32, log: &Path) -> Self {
+        let mut program = Self::inside(pid);
+        program.stderr(std::fs::File::create(log).unwrap());
+        Self::start_by(program, &["--null-audio"], &[])
+    }
+
+    fn inside(pid: u32) -> Command {
         let mut enter = Command::new("nsenter");
         let inside = program();
         enter.args(["-t", &pid.to_string(), "-n"]).arg(inside.get_program());
         enter.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::start_by(enter, &[&["--null-audio"], arguments].concat(), &[])
+        enter
     }
 
     fn start_by(mut program: Command, arguments: &[&str], environment: &[(&'static str, String)]) -> Self {

@@ -58,6 +58,14 @@ impl Host {
         self.gets(to);
     }
 
+    /// From now on no UDP but to these ports leaves it, as behind a firewall.
+    pub fn lets_out(&self, ports: &[u16]) {
+        for port in ports {
+            self.ip(&["rule", "add", "pref", "10", "ipproto", "udp", "dport", &port.to_string(), "lookup", "main"]);
+        }
+        self.ip(&["rule", "add", "pref", "20", "ipproto", "udp", "unreachable"]);
+    }
+
     pub fn loses(&self, address: &str) {
         self.ip(&["addr", "del", &format!("{address}/24"), "dev", "host0"]);
     }

@@ -93,7 +93,9 @@ fn next(
     let waits = incoming.filter_map(|situation| {
         let asked = match rule {
             AutoAnswer::QueueCalls => situation.of_a_queue.then_some(Duration::ZERO),
-            AutoAnswer::ByHeader => situation.call.answer_after_s.map(|s| Duration::from_secs(s.into())),
+            AutoAnswer::ByHeader => {
+                situation.call.answer_after_s.filter(|_| situation.of_a_queue).map(|s| Duration::from_secs(s.into()))
+            }
             AutoAnswer::Off | AutoAnswer::Unknown => None,
         };
         Some((situation.call.id, asked?.saturating_sub(situation.age)))
@@ -157,18 +159,20 @@ mod tests {
         const HEADSET: [&str; 4] = ["jabra", "jabra", "jabra", "jabra"];
         const QUEUE: Row = (1, "ringing", None, true);
         const DIRECT: Row = (1, "ringing", None, false);
-        const ASKED: Row = (1, "ringing", Some(0), false);
-        const LATER: Row = (1, "ringing", Some(3), false);
+        const ASKED: Row = (1, "ringing", Some(0), true);
+        const LATER: Row = (1, "ringing", Some(3), true);
+        const DIRECT_ASKED: Row = (1, "ringing", Some(0), false);
         const NOW: Duration = Duration::ZERO;
         let cases: &[Case] = &[
             ("off", Off, true, HEADSET, &[QUEUE], None),
             ("a rule of a newer central", Unknown, true, HEADSET, &[QUEUE], None),
             ("of a queue", QueueCalls, true, HEADSET, &[QUEUE], Some((1, NOW))),
             ("direct, or not known yet", QueueCalls, true, HEADSET, &[DIRECT], None),
-            ("direct, though its PBX asks", QueueCalls, true, HEADSET, &[ASKED], None),
+            ("direct, though its PBX asks", QueueCalls, true, HEADSET, &[DIRECT_ASKED], None),
             ("not available", QueueCalls, false, HEADSET, &[QUEUE], None),
             ("its PBX asks", ByHeader, true, HEADSET, &[ASKED], Some((1, NOW))),
             ("its PBX asks, not yet", ByHeader, true, HEADSET, &[LATER], Some((1, Duration::from_secs(2)))),
+            ("its PBX asks, but it is direct", ByHeader, true, HEADSET, &[DIRECT_ASKED], None),
             ("its PBX does not ask", ByHeader, true, HEADSET, &[QUEUE], None),
             ("its PBX asks, not available", ByHeader, false, HEADSET, &[ASKED], None),
             ("nothing chosen", QueueCalls, true, ["", "jabra", "", "jabra"], &[QUEUE], None),
@@ -196,7 +200,7 @@ mod tests {
                 Some((1, NOW)),
             ),
             ("beside a direct one", QueueCalls, true, HEADSET, &[DIRECT, (2, "ringing", None, true)], Some((2, NOW))),
-            ("two ask: the sooner", ByHeader, true, HEADSET, &[LATER, (2, "ringing", Some(0), false)], Some((2, NOW))),
+            ("two ask: the sooner", ByHeader, true, HEADSET, &[LATER, (2, "ringing", Some(0), true)], Some((2, NOW))),
         ];
         for (what, rule, available, devices, rows, expected) in cases {
             let calls: Vec<Call> = rows.iter().map(call).collect();

@@ -30,11 +30,13 @@ impl Loop {
     pub(in super::super) fn network_event(&mut self, event: NetworkEvent) {
         match event {
             NetworkEvent::Resolved { account, number, found } => self.looked_up(&account, number, found),
+            NetworkEvent::Helpers { number, living } => self.helpers_answered(number, living),
             NetworkEvent::Changed => self.network.change.noticed(Instant::now()),
         }
     }
 
     pub(in super::super) fn tick_network(&mut self, now: Instant) {
+        self.helpers_due(now);
         if self.network.deadline() > now {
             return;
         }
@@ -88,7 +90,7 @@ impl Loop {
         tracing::info!("our address has changed: registering again");
         self.phone.moved();
         // Another network may have another way out.
-        self.stun_servers(&self.accounts.values().map(|state| &state.wanted).collect::<Vec<_>>());
+        self.network.helpers.ask_now();
         for id in accounts {
             let Some(state) = self.accounts.get_mut(id) else { continue };
             state.failures = 0;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use softphone_api::{Account, AccountId, RegistrationProblem, RegistrationState, ServerAddress, Transport};
+use softphone_api::{AccountId, RegistrationProblem, RegistrationState, Transport};
 
 use super::super::network::NetworkEvent;
 use super::super::network::resolve::{Found, Hop, Wanted};
@@ -91,18 +91,6 @@ fn is_out(code: u16) -> bool {
 }
 
 impl Loop {
-    pub(super) fn stun_servers(&self, accounts: &[&Account]) {
-        let mut all: Vec<ServerAddress> = Vec::new();
-        for server in accounts.iter().flat_map(|a| &a.nat.stun_servers) {
-            if !all.contains(server) {
-                all.push(server.clone());
-            }
-        }
-        if let Err(e) = self.phone.stun_servers(&all) {
-            tracing::warn!("STUN servers cannot be used: {e}");
-        }
-    }
-
     /// From the first server, after looking where they are.
     pub(super) fn begin_walk(&mut self, id: &AccountId) {
         let Some(state) = self.accounts.get_mut(id) else { return };

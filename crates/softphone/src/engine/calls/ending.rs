@@ -64,7 +64,8 @@ impl Loop {
         self.record(call, end);
     }
 
-    fn record(&mut self, call: CallState, end: CallEnd) {
+    fn record(&mut self, mut call: CallState, end: CallEnd) {
+        call.quality = call.course.whole();
         let (id, waiting, transfer, code) = (call.id, call.consults_for, call.transfer.clone(), end.sip_status);
         let by = end.by;
         let record = Box::new(CallRecord { call: call.public(), end });

@@ -1,8 +1,9 @@
 //! The network: which server we speak with and where it is, and whether our own address is still what it was.
 //!
-//! [`walk`] and [`change`] decide and are pure; [`resolve`] and [`watch`] look and tell the engine.
+//! [`walk`] and [`change`] decide and are pure; [`resolve`], [`nat`] and [`watch`] look and tell the engine.
 
 pub(super) mod change;
+pub(super) mod nat;
 pub(super) mod resolve;
 mod srv;
 pub(super) mod walk;
@@ -25,13 +26,15 @@ pub(super) struct Network {
     pub(super) sleep: change::Sleep,
     /// When our address is looked at without anybody having told of a change.
     pub(super) look_at: Instant,
+    pub(super) helpers: nat::Helpers,
 }
 
 impl Network {
     pub(super) fn new(to_engine: SyncSender<Event>) -> Self {
         watch::start(to_engine.clone());
         let (last_number, change, sleep) = (0, change::Change::default(), change::Sleep::default());
-        Self { to_engine, last_number, change, sleep, look_at: Instant::now() + watch::LOOK_EVERY }
+        let (look_at, helpers) = (Instant::now() + watch::LOOK_EVERY, nat::Helpers::default());
+        Self { to_engine, last_number, change, sleep, look_at, helpers }
     }
 
     pub(super) fn number(&mut self) -> u64 {
@@ -55,6 +58,13 @@ pub(crate) enum NetworkEvent {
         number: u64,
         /// What was found.
         found: resolve::Found,
+    },
+    /// STUN and TURN servers were asked.
+    Helpers {
+        /// Which question it was; an earlier one is too late.
+        number: u64,
+        /// Those that answered.
+        living: nat::Living,
     },
     /// An address, a route or an interface of ours is new or gone.
     Changed,

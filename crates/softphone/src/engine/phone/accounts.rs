@@ -56,7 +56,6 @@ impl Phone {
         let (id, registrar) = (c(&a.id)?, c(&a.registrar)?);
         let (auth_user, password, ca_file) = (c(a.auth_user)?, c(a.password.expose())?, c(a.ca_file)?);
         let turn = a.nat.turn.as_ref();
-        let turn_server = c(&turn.map(|t| host_port(&t.server.host, t.server.port, 3478)).unwrap_or_default())?;
         let turn_user = c(turn.map_or("", |t| t.user.as_str()))?;
         let turn_password = c(turn.map_or("", |t| t.password.expose()))?;
         let account = sys::ld_account {
@@ -76,7 +75,6 @@ impl Phone {
             ipv6: a.ipv6,
             ice: a.nat.ice,
             stun: !a.nat.stun_servers.is_empty(),
-            turn: turn_server.as_ptr(),
             turn_transport: turn.map_or(0, |t| transport(t.transport)),
             turn_user: turn_user.as_ptr(),
             turn_password: turn_password.as_ptr(),
@@ -125,11 +123,19 @@ impl Phone {
         Ok(())
     }
 
-    pub(crate) fn stun_servers(&self, servers: &[softphone_api::ServerAddress]) -> Result<()> {
-        let owned = servers.iter().map(|s| c(&host_port(&s.host, s.port, 3478))).collect::<Result<Vec<_>>>()?;
+    /// Servers that tell our public address, for all accounts that use them.
+    pub(crate) fn stun_servers(&self, servers: &[SocketAddr]) -> Result<()> {
+        let owned = servers.iter().map(|at| c(&at.to_string())).collect::<Result<Vec<_>>>()?;
         let pointers: Vec<*const c_char> = owned.iter().map(|s| s.as_ptr()).collect();
         // SAFETY: as in `servers_are`.
         checked(|e| unsafe { sys::ld_stun_servers(self.raw.as_ptr(), pointers.as_ptr(), pointers.len() as u32, e) })
+    }
+
+    /// Where the account's TURN server is, for calls from now on; `None`: there is none that answers.
+    pub(crate) fn account_turn(&self, account: NativeAccount, server: Option<&str>) -> Result<()> {
+        let server = c(server.unwrap_or_default())?;
+        // SAFETY: as in `account_register`; the shim copies the text.
+        checked(|e| unsafe { sys::ld_account_turn(self.raw.as_ptr(), account.0, server.as_ptr(), e) })
     }
 
     /// Class of service of SIP and RTP, for accounts that are made from now on.
