@@ -95,7 +95,7 @@ fn central(context: &Context) -> Result<Counts> {
 fn softphone(context: &Context) -> Result<Counts> {
     const SOUND: &str =
         "binary(devices) or binary(heard) or binary(loudness) or binary(ringing) or binary(sound_tests)";
-    const NETWORK: &str = "binary(moved) or binary(network) or binary(servers)";
+    const NETWORK: &str = "binary(moved) or binary(network) or binary(servers) or binary(turn)";
     const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages)";
     let of_softphone = |which: &str| format!("package(linedesk-softphone) and ({which})");
     let beside_a_pbx = Some(Namespace { under: BESIDE_A_PBX, ..Namespace::default() });
