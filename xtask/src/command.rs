@@ -16,6 +16,13 @@ use crate::paths;
 pub fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(paths::root());
+    // What `cargo xtask` says of xtask itself. Build scripts that look at it (ring's) would run again, and half of the workspace
+    // be built anew, after each build by hand.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -44,27 +51,55 @@ impl Finished {
 
 /// Runs with the output in a log file and a line on the terminal that says what is going on and for how long.
 pub fn watched(what: &str, command: &mut Command) -> Result<Finished> {
-    let log = log_file(what)?;
-    let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut finished = watched_together(&mut [(what.to_owned(), command)])?;
+    Ok(finished.remove(0))
+}
+
+/// The same for several at a time, each with a log of its own; what they left comes in their order.
+pub fn watched_together(commands: &mut [(String, &mut Command)]) -> Result<Vec<Finished>> {
     let started = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .spawn()
-        .with_context(|| format!("cannot start `{}`: is it installed?", shown(command)))?;
     let (done, waiting) = mpsc::channel();
-    std::thread::spawn(move || done.send(child.wait()));
-    let mut line = Progress::new(what);
-    let status = loop {
+    let mut logs = Vec::new();
+    for (number, (what, command)) in commands.iter_mut().enumerate() {
+        let log = log_file(what)?;
+        let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`: is it installed?", shown(command)))?;
+        let done = done.clone();
+        std::thread::spawn(move || done.send((number, child.wait())));
+        logs.push(log);
+    }
+    // With the last of the threads the channel closes.
+    drop(done);
+    let mut statuses: Vec<Option<ExitStatus>> = vec![None; logs.len()];
+    let mut line = Progress::new();
+    line.show(&running(commands, &statuses), started.elapsed());
+    while statuses.iter().any(Option::is_none) {
         match waiting.recv_timeout(Duration::from_secs(1)) {
-            Ok(status) => break status.context("the child cannot be waited for")?,
-            Err(RecvTimeoutError::Timeout) => line.tick(started.elapsed()),
-            Err(RecvTimeoutError::Disconnected) => bail!("the thread that waits for `{}` is gone", shown(command)),
+            Ok((number, status)) => {
+                let status = status.context("the child cannot be waited for")?;
+                line.end(&commands[number].0, started.elapsed(), status.success());
+                statuses[number] = Some(status);
+            }
+            Err(RecvTimeoutError::Timeout) => line.tick(&running(commands, &statuses), started.elapsed()),
+            Err(RecvTimeoutError::Disconnected) => bail!("the threads that wait for children are gone"),
         }
-    };
-    line.end(started.elapsed(), status.success());
-    Ok(Finished { status, log })
+    }
+    Ok(logs.into_iter().zip(statuses.into_iter().flatten()).map(|(log, status)| Finished { status, log }).collect())
+}
+
+/// What has not ended yet, short enough for a line.
+fn running(commands: &[(String, &mut Command)], statuses: &[Option<ExitStatus>]) -> String {
+    let mut open = commands.iter().zip(statuses).filter(|(_, status)| status.is_none()).map(|((what, _), _)| what);
+    let first = open.next().cloned().unwrap_or_default();
+    match open.count() {
+        0 => first,
+        others => format!("{first} and {others} more"),
+    }
 }
 
 /// [`watched`], and a failure is an error that shows the end of the log.
@@ -107,34 +142,34 @@ fn log_file(what: &str) -> Result<PathBuf> {
     Ok(Path::new(&directory).join(format!("{}.log", name.trim_matches('-'))))
 }
 
-struct Progress<'a> {
-    what: &'a str,
+struct Progress {
     terminal: bool,
     next_line_at: Duration,
 }
 
-impl<'a> Progress<'a> {
-    fn new(what: &'a str) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        if terminal {
-            eprint!("  … {what}");
-        }
-        Self { what, terminal, next_line_at: Duration::from_secs(10) }
+impl Progress {
+    fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal(), next_line_at: Duration::from_secs(10) }
     }
 
-    fn tick(&mut self, elapsed: Duration) {
+    fn show(&self, what: &str, elapsed: Duration) {
         if self.terminal {
-            eprint!("\r\x1b[2K  … {} {}", self.what, clock(elapsed));
+            eprint!("\r\x1b[2K  … {what} {}", clock(elapsed));
             let _ = std::io::stderr().flush();
-        } else if elapsed >= self.next_line_at {
-            eprintln!("  … {} {}", self.what, clock(elapsed));
+        }
+    }
+
+    fn tick(&mut self, what: &str, elapsed: Duration) {
+        self.show(what, elapsed);
+        if !self.terminal && elapsed >= self.next_line_at {
+            eprintln!("  … {what} {}", clock(elapsed));
             self.next_line_at = elapsed + Duration::from_secs(30);
         }
     }
 
-    fn end(&mut self, elapsed: Duration, well: bool) {
+    fn end(&self, what: &str, elapsed: Duration, well: bool) {
         let start = if self.terminal { "\r\x1b[2K" } else { "" };
-        eprintln!("{start}  {} {} ({})", if well { "✓" } else { "✗" }, self.what, clock(elapsed));
+        eprintln!("{start}  {} {what} ({})", if well { "✓" } else { "✗" }, clock(elapsed));
     }
 }
 
@@ -156,6 +191,20 @@ mod tests {
     fn a_clock_is_short_for_short_times() {
         assert_eq!(clock(Duration::from_millis(420)), "0.4 s");
         assert_eq!(clock(Duration::from_secs(65)), "1:05");
+    }
+
+    #[test]
+    fn commands_at_a_time_have_a_log_each_and_end_in_their_order() {
+        // The first waits for the second, so neither may be waited for before both have begun.
+        let met = std::env::temp_dir().join(format!("xtask-together-{}", std::process::id()));
+        let wait = format!("until [ -e {0} ]; do :; done; rm {0}; echo one", met.display());
+        let meet = format!("touch {}; echo two; exit 2", met.display());
+        let (mut one, mut two) = (command("sh", ["-c", &wait]), command("sh", ["-c", &meet]));
+        let finished =
+            watched_together(&mut [("unit test one".to_owned(), &mut one), ("unit test two".to_owned(), &mut two)])
+                .unwrap();
+        let ends: Vec<_> = finished.iter().map(|f| (f.output(), f.status.code())).collect();
+        assert_eq!(ends, [("one\n".to_owned(), Some(0)), ("two\n".to_owned(), Some(2))]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn a_crash_in_a_call_names_no_secret_and_no_number() {
     shell.ask(peer.configure());
     shell.wait("registered", |m| drive::registration(m, "registered"));
     shell.ask(json!({"do": "dial", "account": peer::USER, "target": "74951234567"}));
-    let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
+    let invite = peer.hear_request("INVITE");
     peer.say(peer.answer(&invite, "200 OK", "b", "Content-Type: application/sdp\r\n", &sdp("8", "")));
     shell.wait("talking", |m| call_in(m, "talking"));
     let report = report_of(&mut shell, "SEGV");

@@ -128,14 +128,14 @@ fn devices_are_listed_while_they_come_and_go() {
     assert_eq!(state["problem"], "");
 
     let start = Moment::now();
-    let head = card.loudspeaker("head");
+    card.loudspeaker("head");
     let state = sound_is(&mut anna, "arrival", start, |s| names(s, false) == ["spk", "head"]);
     assert!(uses(&state, Some("mic"), Some("spk")), "{state}");
     let start = Moment::now();
     card.pactl(&["set-default-sink", "head"]);
     sound_is(&mut anna, "another default", start, |s| uses(s, Some("mic"), Some("head")));
     let start = Moment::now();
-    card.unload(&head);
+    card.unload("head");
     sound_is(&mut anna, "loss", start, |s| names(s, false) == ["spk"] && uses(s, Some("mic"), Some("spk")));
 
     let start = Moment::now();
@@ -182,7 +182,8 @@ fn what_was_chosen_is_kept_and_what_cannot_be_is_refused() {
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn a_call_outlives_its_devices_and_gets_them_back() {
     let mut card = Card::start();
-    let (mut mic2, mut head) = (card.microphone("mic2", 880), card.loudspeaker("head"));
+    card.microphone("mic2", 880);
+    card.loudspeaker("head");
     let (desk, mut ear) = (card.ear("spk"), card.ear("head"));
     let mut anna = registered(&card);
     let chosen = |name| json!({"use": "device", "name": name});
@@ -197,16 +198,17 @@ fn a_call_outlives_its_devices_and_gets_them_back() {
         until(PATIENCE, "the chosen loudspeaker", || ear.hears(880));
         assert!(!desk.hears(880), "nothing is heard elsewhere");
         let start = Moment::now();
-        card.unload(&mic2);
+        card.unload("mic2");
         sound_is(&mut anna, "microphone lost", start, |s| uses(s, Some("mic"), Some("head")));
         until(PATIENCE, "the other microphone", || said(&recording, 440, 880));
         let start = Moment::now();
-        card.unload(&head);
+        card.unload("head");
         sound_is(&mut anna, "loudspeaker lost", start, |s| uses(s, Some("mic"), Some("spk")));
         heard("the other loudspeaker", start, || desk.hears(440));
 
         let start = Moment::now();
-        (mic2, head) = (card.microphone("mic2", 880), card.loudspeaker("head"));
+        card.microphone("mic2", 880);
+        card.loudspeaker("head");
         sound_is(&mut anna, "both back", start, |s| uses(s, Some("mic2"), Some("head")));
         ear = card.ear("head");
         until(PATIENCE, "the chosen microphone again", || said(&recording, 880, 440));
@@ -228,7 +230,7 @@ fn a_call_goes_on_without_any_device() {
     until(PATIENCE, "the microphone", || said(&recording, 440, 880));
     let start = Moment::now();
     for device in ["mic", "spk"] {
-        card.unload(&card.module_of(device));
+        card.unload(device);
     }
     let state = sound_is(&mut anna, "nothing is left", start, |s| uses(s, None, None));
     assert!(state["problem"].as_str().unwrap().contains("calls carry silence"), "{state}");
@@ -283,7 +285,7 @@ fn a_sound_server_that_hangs_holds_up_nobody() {
     until(PATIENCE, "the microphone", || said(&recording, 440, 880));
     until(PATIENCE, "the loudspeaker", || ear.hears(440));
     let start = Moment::now();
-    card.signal("-STOP");
+    card.hangs(true);
     sound_is(&mut anna, "it hangs", start, |s| uses(s, None, None));
     let before = recorded(&recording).len();
     until(PATIENCE, "RTP goes on", || recorded(&recording).len() > before + 4000);
@@ -293,7 +295,7 @@ fn a_sound_server_that_hangs_holds_up_nobody() {
     let second = call(&mut anna, "600");
     start.in_time("another call while it hangs");
 
-    card.signal("-CONT");
+    card.hangs(false);
     anna.wait("sound again", |m| sound(m).filter(|s| uses(s, Some("mic"), Some("spk"))).cloned());
     ear.forget();
     until(PATIENCE, "the loudspeaker again", || ear.hears(440));

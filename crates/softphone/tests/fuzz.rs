@@ -179,7 +179,7 @@ fn commands() {
     let (most, end) = budget(1500);
     // One call that is talked in: what is transferred.
     let call = phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}))["call"]["id"].clone();
-    let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
+    let invite = peer.hear_request("INVITE");
     peer.say(peer.answer(&invite, "200 OK", "b", "Content-Type: application/sdp\r\n", &sdp("8", "")));
     phone.wait("talking", |m| drive::call_in(m, "talking"));
     let targets =

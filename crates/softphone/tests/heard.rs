@@ -5,16 +5,17 @@
 
 mod card;
 mod drive;
-mod scripted;
+mod peer;
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use card::{Card, Ear, NOT_THERE, THERE, recorded, tone, tone_of};
+use card::{Card, Ear, NOT_THERE, Recordings, THERE, loudest, recorded, tail, tone, tone_of};
 use drive::{Console, call_in, configure, registration, until};
+use peer::Peer;
+use peer::dialog::{consulting, notify};
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,20 +30,16 @@ fn mute_is_silence_and_unmute_sound() {
     plain["media"]["codecs"] = json!(["pcma"]);
     anna.ask(plain);
     anna.wait("registered", |m| registration(m, "registered"));
-    let before = recordings();
+    let recordings = Recordings::from_now();
     let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
     anna.wait("talking", |m| call_in(m, "talking"));
-    let mut recording = PathBuf::new();
-    until(PATIENCE, "Asterisk records what we say", || {
-        recording = recordings().difference(&before).next().cloned().unwrap_or_default();
-        recording.is_file()
-    });
-    until(PATIENCE, "the tone is heard", || tail(&recording).is_some_and(|loudest| loudest > 3_000));
+    let recording = recordings.said();
+    until(PATIENCE, "the tone is heard", || loudest_now(&recording).is_some_and(|loudest| loudest > 3_000));
     anna.ask(json!({"do": "mute", "call": call, "muted": true}));
     anna.wait("shown as muted", |m| call_in(m, "talking").filter(|c| c["muted"] == true));
-    until(PATIENCE, "silence is heard", || tail(&recording).is_some_and(|loudest| loudest < 30));
+    until(PATIENCE, "silence is heard", || loudest_now(&recording).is_some_and(|loudest| loudest < 30));
     anna.ask(json!({"do": "mute", "call": call, "muted": false}));
-    until(PATIENCE, "the tone is heard again", || tail(&recording).is_some_and(|loudest| loudest > 3_000));
+    until(PATIENCE, "the tone is heard again", || loudest_now(&recording).is_some_and(|loudest| loudest > 3_000));
 }
 
 #[test]
@@ -108,28 +105,33 @@ fn digits_typed_fast_arrive_each_way() {
     // The microphone sounds all the time: it must make way for the tones.
     let card = Card::start();
     let mut ami = Manager::log_in();
-    for (user, method) in [("1001", "rfc4733"), ("1022", "info"), ("1021", "in-band")] {
-        let mut anna = Console::start_with(&[], &card.environment());
+    let mut calls = [("1001", "rfc4733"), ("1022", "info"), ("1021", "in-band")].map(|(user, method)| {
+        let mut phone = Console::start_with(&[], &card.environment());
         let mut profile = configure(user);
         profile["accounts"][0]["dtmf"] = json!(method);
-        anna.ask(profile);
-        anna.wait("registered", |m| registration(m, "registered"));
-        let call = anna.ask(json!({"do": "dial", "account": user, "target": "604"}))["call"]["id"].clone();
-        anna.wait("talking", |m| call_in(m, "talking"));
+        phone.ask(profile);
+        phone.wait("registered", |m| registration(m, "registered"));
+        let call = phone.ask(json!({"do": "dial", "account": user, "target": "604"}))["call"]["id"].clone();
+        phone.wait("talking", |m| call_in(m, "talking"));
         for burst in [&DIGITS[..1], &DIGITS[1..7], &DIGITS[7..8], &DIGITS[8..22], &DIGITS[22..]] {
-            anna.ask(json!({"do": "dtmf", "call": call, "digits": burst}));
+            phone.ask(json!({"do": "dtmf", "call": call, "digits": burst}));
         }
-        let mut received = || loop {
-            let event = ami.next("DTMFEnd");
-            if event["Direction"] == "Received" && event["Channel"].starts_with(&format!("PJSIP/{user}-")) {
-                return event["Digit"].clone();
-            }
-        };
-        let digits: String = (0..DIGITS.len()).map(|_| received()).collect();
-        assert_eq!(digits, DIGITS, "{method}");
-        // One that was doubled would come before this one.
-        anna.ask(json!({"do": "dtmf", "call": call, "digits": "5"}));
-        assert_eq!(received(), "5", "{method}");
+        (user, method, phone, call, String::new())
+    });
+    // One that was doubled would come before the one that is sent when all are there.
+    let expected = format!("{DIGITS}5");
+    while calls.iter().any(|(.., received)| received.len() < expected.len()) {
+        let event = ami.next("DTMFEnd");
+        let of =
+            |user: &str| event["Direction"] == "Received" && event["Channel"].starts_with(&format!("PJSIP/{user}-"));
+        let Some((_, _, phone, call, received)) = calls.iter_mut().find(|(user, ..)| of(user)) else { continue };
+        received.push_str(&event["Digit"]);
+        if received.len() == DIGITS.len() {
+            phone.ask(json!({"do": "dtmf", "call": call, "digits": "5"}));
+        }
+    }
+    for (_, method, _, _, received) in &calls {
+        assert_eq!(*received, expected, "{method}");
     }
 }
 
@@ -139,33 +141,32 @@ fn digits_typed_fast_arrive_each_way() {
 #[ignore = "needs a sound card: cargo xtask test --only softphone"]
 fn who_is_handed_a_call_does_not_hear_the_operator() {
     let card = Card::start();
-    let mut peer = scripted::Peer::new();
+    let mut peer = Peer::scripted();
     let mut media = drive::media();
     media["codecs"] = json!(["pcma"]);
     let mut anna = peer.take(Console::start_with(&[], &card.environment()), json!({}), media);
-    let loudest = |heard: Vec<i16>| heard.iter().map(|s| s.unsigned_abs()).max().unwrap();
 
-    let (mut customer, call, mut colleague, made) = scripted::consulting(&mut peer, &mut anna, "hand-over");
-    let refer = peer.request("REFER");
+    let (mut customer, call, mut colleague, made) = consulting(&mut peer, &mut anna, "hand-over");
+    let refer = peer.hear_request("REFER");
     peer.reply(&refer, 202, "Accepted", "", "");
-    let heard = loudest(peer.hears(&colleague, 50));
+    let heard = loudest(&peer.listen(&colleague, 50));
     assert!(heard < 30, "the colleague hears the operator: {heard}");
     // It comes to nothing: the customer has the operator again.
-    scripted::notify(&mut peer, &mut customer, "603 Decline");
-    let bye = peer.request("BYE");
+    notify(&mut peer, &mut customer, "603 Decline");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     anna.wait("the colleague is gone", |m| drive::ended(m).filter(|r| r["call"]["id"] == made));
-    let back = peer.request("INVITE");
+    let back = peer.hear_request("INVITE");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&back, 200, "OK", "", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     anna.wait("back", |m| call_in(m, "talking").filter(|c| c["id"] == call));
-    until(PATIENCE, "the customer hears the operator", || loudest(peer.hears(&customer, 10)) > 3_000);
+    until(PATIENCE, "the customer hears the operator", || loudest(&peer.listen(&customer, 10)) > 3_000);
     peer.send(&mut customer, "BYE", "", "");
     anna.wait("over", drive::ended);
 
-    (_, _, colleague, _) = scripted::consulting(&mut peer, &mut anna, "consult");
-    until(PATIENCE, "the colleague hears the operator", || loudest(peer.hears(&colleague, 10)) > 3_000);
+    (_, _, colleague, _) = consulting(&mut peer, &mut anna, "consult");
+    until(PATIENCE, "the colleague hears the operator", || loudest(&peer.listen(&colleague, 10)) > 3_000);
 }
 
 /// Digits that are typed before a hold go on after it.
@@ -199,19 +200,20 @@ fn sound_before_the_answer_is_heard_and_nothing_is_said() {
     plain["media"]["codecs"] = json!(["pcma"]);
     anna.ask(plain);
     anna.wait("registered", |m| registration(m, "registered"));
-    let (before, ear) = (recordings(), card.ear("spk"));
+    let (recordings, ear) = (Recordings::from_now(), card.ear("spk"));
     anna.ask(json!({"do": "dial", "account": "1001", "target": "609"}));
     anna.wait("the far side plays something", |m| {
         call_in(m, "ringing-there").filter(|c| c["progress"] == "early-media")
     });
     until(PATIENCE, "the operator hears the tone", || ear.hears(1000));
     anna.wait("answered", |m| call_in(m, "talking"));
-    let recording = recordings().difference(&before).next().cloned().unwrap();
-    until(PATIENCE, "what the operator says is heard", || tail(&recording).is_some_and(|loudest| loudest > 3_000));
+    let recording = recordings.said();
+    until(PATIENCE, "what the operator says is heard", || {
+        loudest_now(&recording).is_some_and(|loudest| loudest > 3_000)
+    });
     // It was answered after three seconds, and the recording began before.
-    let said = recorded(&recording);
-    let loudest = said[..2 * 8_000].iter().map(|s| s.unsigned_abs()).max();
-    assert!(loudest < Some(30), "said before the answer: {loudest:?}");
+    let loudest = loudest(&recorded(&recording)[..2 * 8_000]);
+    assert!(loudest < 30, "said before the answer: {loudest:?}");
 }
 
 /// Three parties with a tone of their own each, two of them people with a headset: everybody hears the others and never
@@ -231,7 +233,7 @@ fn a_conference_is_heard_by_everybody() {
     };
     let person_hears = |who: u32, whom: &[u32], ear: &Ear| {
         ear.forget();
-        hears(who, whom, &mut || ear.last(500));
+        hears(who, whom, &mut || Some(ear.last(500)));
     };
     let plain = |user: &str| {
         let mut plain = configure(user);
@@ -254,7 +256,7 @@ fn a_conference_is_heard_by_everybody() {
         let ear = card.ear("spk");
         (card, phone, call, ear)
     });
-    let before = recordings();
+    let recordings = Recordings::from_now();
     let third = anna.ask(json!({"do": "dial", "account": "1001", "target": "613"}))["call"]["id"].clone();
     anna.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == third));
     let [(_, _, first, one), (_, _, second, two)] = &parties;
@@ -262,10 +264,8 @@ fn a_conference_is_heard_by_everybody() {
     anna.ask(json!({"do": "conference", "calls": [first, second, third]}));
     person_hears(500, &[800, 1100], one);
     person_hears(800, &[500, 1100], two);
-    hears(1100, &[500, 800], &mut || {
-        let new = recordings();
-        card::tail(&recorded(new.difference(&before).next()?), 500)
-    });
+    let said = recordings.said();
+    hears(1100, &[500, 800], &mut || tail(&recorded(&said), 500));
 
     // One is dropped.
     anna.ask(json!({"do": "conference", "calls": [first, second]}));
@@ -285,19 +285,8 @@ fn a_conference_is_heard_by_everybody() {
 }
 
 /// Loudest sample of the last 400 ms; `None` while the recording is shorter.
-fn tail(recording: &Path) -> Option<u16> {
-    let bytes = std::fs::read(recording).ok()?;
-    let even = &bytes[..bytes.len() / 2 * 2];
-    let last = even.get(even.len().checked_sub(2 * 8 * 400)?..)?;
-    last.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs()).max()
-}
-
-/// What phones said.
-fn recordings() -> BTreeSet<PathBuf> {
-    let base = std::env::var_os("LINEDESK_LAB_PBX").expect("LINEDESK_LAB_PBX is set by cargo xtask test");
-    let entries = std::fs::read_dir(Path::new(&base).join("spool/monitor")).unwrap();
-    let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rx-"));
-    entries.map(|entry| entry.unwrap().path()).filter(is_ours).collect()
+fn loudest_now(recording: &Path) -> Option<u16> {
+    tail(&recorded(recording), 400).map(|last| loudest(&last))
 }
 
 /// Asterisk's manager interface, all events.

@@ -146,10 +146,10 @@ fn a_malformed_answer_ends_the_call() {
     let (mut peer, mut phone, before) = begun(Peer::udp());
     for answer in torture::descriptions::descriptions().iter().filter(|d| d.len() < 7000) {
         phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}));
-        let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
+        let invite = peer.hear_request("INVITE");
         peer.say(peer.answer(&invite, "183 Session Progress", "b", "Content-Type: application/sdp\r\n", answer));
         peer.say(peer.answer(&invite, "200 OK", "b", "Content-Type: application/sdp\r\n", answer));
-        peer.hear("ACK", |m| (m.method() == "ACK").then_some(()));
+        peer.hear_request("ACK");
         settle(&mut phone);
         peer.forget();
     }
@@ -255,7 +255,7 @@ fn answers_out_of_order() {
     let sound = "Content-Type: application/sdp\r\n";
     // A flood of provisional answers, of many forks, in wrong order, with rising and falling RSeq.
     let dialled = phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}))["call"]["id"].clone();
-    let invite = peer.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
+    let invite = peer.hear_request("INVITE");
     for n in 0..600 {
         let status =
             ["180 Ringing", "183 Session Progress", "181 Call Is Being Forwarded", "199 Early Dialog Terminated"]
@@ -419,7 +419,7 @@ fn no_storm_of_registers() {
         ("423 Interval Too Brief", |n| format!("Min-Expires: {}\r\n", 200 + n)),
         ("200 OK", |_| "Contact: <sip:somebody@else>;expires=0\r\nExpires: 0\r\n".to_owned()),
     ];
-    for (status, headers) in challenges {
+    let mut all = challenges.map(|(status, headers)| {
         let peer = Peer::udp();
         peer.on_register(move |request, n| {
             // Also the answer to our goodbye, or the end would take its time.
@@ -431,12 +431,17 @@ fn no_storm_of_registers() {
         });
         let mut phone = Console::start(&[]);
         phone.ask(peer.configure());
-        let told = phone.wait("what becomes of it", |m| {
+        (status, peer, phone)
+    });
+    let told = all.each_mut().map(|(status, _, phone)| {
+        phone.wait("what becomes of it", |m| {
             registration(m, "failed").or_else(|| registration(m, "registered").filter(|_| status.starts_with('2')))
-        });
-        // As long as the first pauses of the back-off.
-        let end = Instant::now() + Duration::from_secs(3);
-        drive::until(Duration::from_secs(4), "three seconds", || Instant::now() > end);
+        })
+    });
+    // As long as the first pauses of the back-off.
+    let end = Instant::now() + Duration::from_secs(3);
+    drive::until(Duration::from_secs(4), "three seconds", || Instant::now() > end);
+    for ((status, peer, _), told) in all.iter().zip(told) {
         assert!(peer.registers() <= 20, "{} REGISTERs after {status}: {told}", peer.registers());
     }
 }

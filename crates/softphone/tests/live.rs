@@ -143,6 +143,10 @@ fn unattached_and_idle_it_refuses_and_ends() {
     shell.wait("registered", |m| registration(m, "registered"));
     let mut caller = Console::registered("1002");
     shell.drop_connection();
+    // A call that overtakes the end of the connection rings.
+    drive::until(Duration::from_secs(5), "it is noticed", || {
+        shell.log().contains("nobody is attached and no call runs")
+    });
     // Asterisk answers for an unregistered phone, or passes our 480 on: in both cases nobody rings.
     caller.ask(json!({"do": "dial", "account": "1002", "target": "1001"}));
     let end = caller.wait("refused at once", ended);

@@ -1,27 +1,28 @@
 //! What is said between a phone and its PBX, message by message: who calls, what happens before the answer, and what the far
-//! side may do within a call. The PBX is a hand-written one ([`scripted::Peer`]); no lab is needed.
+//! side may do within a call. The PBX is a hand-written one ([`peer::Peer`]); no lab is needed.
 #![cfg(unix)]
 
 mod drive;
-mod scripted;
+mod peer;
 
-use drive::{Console, call_in, ended};
-use scripted::{Dialog, FROM, Peer, consulting, notify, talking};
+use drive::{Console, Shell, call_in, ended};
+use peer::dialog::{Dialog, FROM, consulting, notify, talking};
+use peer::{Peer, USER};
 use serde_json::{Value, json};
 
 /// The phone calls, and we answer at once.
 fn answered(peer: &mut Peer, phone: &mut Console, command: Value) -> (Dialog, Value) {
     let call = phone.ask(command)["call"]["id"].clone();
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&invite, 200, "OK", "", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phone.wait("talking", |m| call_in(m, "talking").filter(|c| c["id"] == call));
     (peer.dialog_of(&invite), call)
 }
 
 fn dial() -> Value {
-    json!({"do": "dial", "account": "peer", "target": "700"})
+    json!({"do": "dial", "account": USER, "target": "700"})
 }
 
 /// The call once it is in this phase.
@@ -68,7 +69,7 @@ fn who_calls() {
         let shown = (call["remote_number"].as_str().unwrap(), call["remote_name"].as_str());
         assert_eq!(shown, (number, name), "{from} {more}");
         phone.ask(json!({"do": "reject", "call": call["id"], "reason": "decline"}));
-        peer.answer("INVITE", 603);
+        peer.hear_answer("INVITE", 603);
         phone.wait("over", ended);
     }
 }
@@ -89,7 +90,7 @@ fn what_the_account_wants_of_an_invite_is_told() {
         Some(m["event"]["call"].clone()).filter(|c| c["id"] == call["id"] && c["answered_by_itself"] == true)
     });
     assert_eq!(told["headers"], headers, "{told}");
-    peer.answer("INVITE", 200);
+    peer.hear_answer("INVITE", 200);
 
     let alert = "Alert-Info: <http://www.notused.com>;info=alert-autoanswer;delay=0\r\n";
     peer.call(FROM, alert, &sound);
@@ -104,13 +105,13 @@ fn one_codec_is_agreed_on_and_no_update_follows() {
     let (mut dialog, call, answer) = talking(&mut peer, &mut phone, "");
     assert_eq!(answer.codecs(), ["8"], "{}", answer.body);
     peer.send(&mut dialog, "BYE", "", "");
-    peer.answer("BYE", 200);
+    peer.hear_answer("BYE", 200);
     let record = phone.wait("over", ended);
     assert_eq!((&record["call"]["id"], &record["end"]["by"]), (&call, &json!("far-side")));
 
     let (mut dialog, _) = answered(&mut peer, &mut phone, dial());
     peer.send(&mut dialog, "BYE", "", "");
-    peer.answer("BYE", 200);
+    peer.hear_answer("BYE", 200);
     assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"), "neither after our answer nor after theirs");
 }
 
@@ -119,16 +120,16 @@ fn one_codec_is_agreed_on_and_no_update_follows() {
 fn several_codecs_in_an_answer_need_no_update() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let call = phone.ask(dial())["call"]["id"].clone();
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     let several = peer.sound(&["0", "8", "9"], "sendrecv");
     peer.reply(&invite, 200, "OK", "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n", &several);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phone.wait("measured for a while", |m| {
         call_in(m, "talking")
             .filter(|c| c["id"] == call && c["talk_ms"].as_u64() > Some(1_500) && c["quality"]["codec"] == "PCMU")
     });
     phone.ask(json!({"do": "hang-up", "call": call}));
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     assert!(!peer.has_come("UPDATE") && !peer.has_come("INVITE"));
 }
@@ -137,7 +138,7 @@ fn several_codecs_in_an_answer_need_no_update() {
 fn before_the_answer_it_is_told_what_happens_there() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let call = phone.ask(dial())["call"]["id"].clone();
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     peer.reply(&invite, 100, "Trying", "", "");
     peer.reply(&invite, 180, "Ringing", "", "");
     assert_eq!(progress(&mut phone, "ringing")["phase"], "ringing-there");
@@ -155,7 +156,7 @@ fn before_the_answer_it_is_told_what_happens_there() {
     let mut packet = [0; 2048];
     peer.rtp.recv(&mut packet).expect("sound before the answer");
     peer.reply(&invite, 200, "OK", "", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     let talks = phase(&mut phone, &call, "talking");
     assert!(talks["progress"].is_null(), "{talks}");
 }
@@ -164,30 +165,30 @@ fn before_the_answer_it_is_told_what_happens_there() {
 fn a_redirection_is_followed_to_our_own_server_alone() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let moved = |peer: &mut Peer, to: &str| {
-        let invite = peer.request("INVITE");
+        let invite = peer.hear_request("INVITE");
         peer.reply(&invite, 302, "Moved Temporarily", &format!("Contact: {to}\r\n"), "");
-        peer.request("ACK");
+        peer.hear_request("ACK");
         invite.uri().to_owned()
     };
 
     let call = phone.ask(dial())["call"]["id"].clone();
     assert_eq!(moved(&mut peer, "<sip:701@pbx.example>"), "sip:700@pbx.example");
     progress(&mut phone, "forwarded");
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     assert_eq!(invite.uri(), "sip:701@pbx.example");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&invite, 200, "OK", "", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phase(&mut phone, &call, "talking");
     phone.ask(json!({"do": "hang-up", "call": call}));
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     phone.wait("over", ended);
 
     // The first of two places is not ours, the second is.
     phone.ask(dial());
     moved(&mut peer, "<sip:666@evil.example>;q=0.9, <sip:702@pbx.example>;q=0.5");
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     assert_eq!(invite.uri(), "sip:702@pbx.example");
     peer.reply(&invite, 486, "Busy Here", "", "");
     let record = phone.wait("busy", ended);
@@ -220,27 +221,27 @@ fn a_redirection_is_followed_to_our_own_server_alone() {
 fn provisional_answers_are_made_reliable_both_ways() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let call = phone.ask(dial())["call"]["id"].clone();
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     assert!(invite.header("Supported").contains("100rel"), "{invite:?}");
     peer.reply(&invite, 180, "Ringing", "Require: 100rel\r\nRSeq: 42\r\n", "");
-    let prack = peer.request("PRACK");
+    let prack = peer.hear_request("PRACK");
     assert!(prack.header("RAck").starts_with("42 "), "{prack:?}");
     peer.reply(&prack, 200, "OK", "", "");
     progress(&mut phone, "ringing");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&invite, 200, "OK", "", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phase(&mut phone, &call, "talking");
 
     let mut dialog = peer.call(FROM, "Require: 100rel\r\nSupported: 100rel\r\n", &sound);
-    let rings = peer.answer("INVITE", 180);
+    let rings = peer.hear_answer("INVITE", 180);
     assert!(rings.header("Require").contains("100rel") && !rings.header("RSeq").is_empty(), "{rings:?}");
     dialog.answered_by(&rings);
     let call = phone.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
     peer.send(&mut dialog, "PRACK", &format!("RAck: {} 1 INVITE\r\n", rings.header("RSeq")), "");
-    peer.answer("PRACK", 200);
+    peer.hear_answer("PRACK", 200);
     phone.ask(json!({"do": "answer", "call": call}));
-    peer.answer("INVITE", 200);
+    peer.hear_answer("INVITE", 200);
     peer.send(&mut dialog, "ACK", "", "");
     phase(&mut phone, &call, "talking");
 }
@@ -253,22 +254,22 @@ fn a_call_is_kept_alive_by_session_timers() {
     let (mut dialog, call, answer) = talking(&mut peer, &mut phone, timer);
     assert_eq!(answer.header("Session-Expires"), "90;refresher=uac");
     peer.send(&mut dialog, "UPDATE", timer, "");
-    assert!(peer.answer("UPDATE", 200).header("Session-Expires").starts_with("90;"));
+    assert!(peer.hear_answer("UPDATE", 200).header("Session-Expires").starts_with("90;"));
     phone.ask(json!({"do": "hang-up", "call": call}));
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     phone.wait("over", ended);
 
     // A server with another idea of how often.
     phone.ask(dial());
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     assert!(invite.header("Supported").contains("timer") && !invite.header("Session-Expires").is_empty(), "{invite:?}");
     peer.reply(&invite, 422, "Session Interval Too Small", "Min-SE: 3600\r\n", "");
-    let again = peer.request("INVITE");
+    let again = peer.hear_request("INVITE");
     assert_eq!(again.header("Min-SE"), "3600", "{again:?}");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&again, 200, "OK", "Require: timer\r\nSession-Expires: 3600;refresher=uas\r\n", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phone.wait("talking", |m| call_in(m, "talking").filter(|c| c["direction"] == "outgoing"));
 }
 
@@ -276,16 +277,19 @@ fn a_call_is_kept_alive_by_session_timers() {
 #[test]
 #[ignore = "takes 45 s: cargo xtask test --only softphone --deep"]
 fn deep_the_phone_refreshes_its_session() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::scripted();
     // The peer says nothing, which would be taken for a loss.
-    let mut phone = peer.phone_with(&["--media-timeout", "0"], json!({}));
+    let mut phone = peer.take(Console::start(&["--media-timeout", "0"]), json!({}), drive::media());
     phone.ask(dial());
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     let sound = peer.sound(&["8"], "sendrecv");
     peer.reply(&invite, 200, "OK", "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n", &sound);
-    peer.request("ACK");
+    peer.hear_request("ACK");
     phone.wait("talking", |m| call_in(m, "talking"));
-    let refresh = peer.patiently(std::time::Duration::from_secs(60), &["UPDATE", "INVITE"]);
+    let refresh = peer.hear_within(std::time::Duration::from_secs(60), |m| {
+        ["UPDATE", "INVITE"].contains(&m.method()).then(|| m.clone())
+    });
+    let refresh = refresh.expect("a refresh");
     assert!(refresh.header("Session-Expires").starts_with("90"), "{refresh:?}");
 }
 
@@ -296,15 +300,15 @@ fn hold_by_each_side_is_the_own_affair_of_each() {
     let they = |peer: &mut Peer, dialog: &mut Dialog, direction: &str| {
         let sound = peer.sound(&["8"], direction);
         peer.send(dialog, "INVITE", "", &sound);
-        let answer = peer.answer("INVITE", 200);
+        let answer = peer.hear_answer("INVITE", 200);
         peer.send(dialog, "ACK", "", "");
         answer.direction().to_owned()
     };
     let we = |peer: &mut Peer, answer: &str| {
-        let invite = peer.request("INVITE");
+        let invite = peer.hear_request("INVITE");
         let sound = peer.sound(&["8"], answer);
         peer.reply(&invite, 200, "OK", "", &sound);
-        peer.request("ACK");
+        peer.hear_request("ACK");
         invite.direction().to_owned()
     };
 
@@ -352,7 +356,7 @@ fn the_far_side_changes_the_codec() {
     for (method, codec, name) in [("INVITE", "0", "PCMU"), ("UPDATE", "9", "G722")] {
         let sound = peer.sound(&[codec], "sendrecv");
         peer.send(&mut dialog, method, "", &sound);
-        assert_eq!(peer.answer(method, 200).codecs(), [codec]);
+        assert_eq!(peer.hear_answer(method, 200).codecs(), [codec]);
         if method == "INVITE" {
             peer.send(&mut dialog, "ACK", "", "");
         }
@@ -368,7 +372,7 @@ fn digits_by_info_go_one_after_the_other() {
     let (_, call) = answered(&mut peer, &mut phone, dial());
     phone.ask(json!({"do": "dtmf", "call": call, "digits": "11#"}));
     for digit in ["1", "1", "#"] {
-        let info = peer.request("INFO");
+        let info = peer.hear_request("INFO");
         assert_eq!(info.header("Content-Type"), "application/dtmf-relay");
         assert_eq!(info.body, format!("Signal={digit}\r\nDuration=160\r\n"));
         assert!(!peer.has_come("INFO"), "the next one waits for the answer");
@@ -386,7 +390,7 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
                 .filter(|()| m["event"]["call"]["id"] == call && m["event"]["call"]["transfer"]["step"] == "consulting")
         });
         phone.ask(json!({"do": "complete-transfer", "call": call}));
-        let refer = peer.request("REFER");
+        let refer = peer.hear_request("REFER");
         let again = phone.refused(json!({"do": "complete-transfer", "call": call}));
         assert_eq!(again["code"], "wrong-phase", "{again}");
         peer.reply(&refer, 202, "Accepted", "", "");
@@ -395,10 +399,10 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
             notify(&mut peer, &mut customer, "200 OK");
         }
         peer.send(&mut customer, "BYE", "", "");
-        peer.answer("BYE", 200);
+        peer.hear_answer("BYE", 200);
         if joined {
             peer.send(&mut colleague, "BYE", "", "");
-            peer.answer("BYE", 200);
+            peer.hear_answer("BYE", 200);
         }
         let record = phone.wait("the customer's record", |m| ended(m).filter(|r| r["call"]["id"] == call));
         let step = if joined { "done" } else { "failed" };
@@ -411,7 +415,7 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
                 (&made, &json!("talking"), true)
             );
             peer.send(&mut colleague, "BYE", "", "");
-            peer.answer("BYE", 200);
+            peer.hear_answer("BYE", 200);
         }
         phone.wait("the colleague's record", |m| ended(m).filter(|r| r["call"]["id"] == made));
         assert!(!peer.has_come("REFER"), "one REFER alone");
@@ -423,23 +427,38 @@ fn a_customer_who_hangs_up_while_being_joined_is_not_handed_over() {
 fn a_colleague_is_let_go_when_the_customer_hangs_up_before_they_are_joined() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
     let (mut customer, call, _, made) = consulting(&mut peer, &mut phone, "hand-over");
-    let refer = peer.request("REFER");
+    let refer = peer.hear_request("REFER");
     peer.reply(&refer, 202, "Accepted", "", "");
     peer.send(&mut customer, "BYE", "", "");
-    peer.answer("BYE", 200);
+    peer.hear_answer("BYE", 200);
     let record = phone.wait("the customer's record", |m| ended(m).filter(|r| r["call"]["id"] == call));
     assert_eq!(record["call"]["transfer"]["step"], "failed", "{record}");
     assert_eq!(record["end"]["by"], "far-side", "{record}");
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     let record = phone.wait("the colleague's record", |m| ended(m).filter(|r| r["call"]["id"] == made));
     assert_eq!(record["end"]["by"], "us", "{record}");
 }
 
+/// The PBX may not know yet that the phone has unregistered, or never want to know.
+#[test]
+fn who_calls_a_phone_that_is_left_alone_is_refused_at_once() {
+    let mut peer = Peer::scripted();
+    let mut shell = Shell::start("15000");
+    shell.ask(peer.configure());
+    shell.wait("registered", |m| drive::registration(m, "registered"));
+    shell.drop_connection();
+    shell.until_left_alone();
+    let sound = peer.sound(&["8"], "sendrecv");
+    peer.call(FROM, "", &sound);
+    let answer = peer.hear("an answer", |m| (m.code() > 100).then(|| m.clone()));
+    assert_eq!(answer.code(), 480, "{answer:?}");
+}
+
 #[test]
 fn every_end_leaves_one_record() {
-    let mut peer = Peer::new();
-    let mut phone = peer.phone_with(&["--media-timeout", "1"], json!({}));
+    let mut peer = Peer::scripted();
+    let mut phone = peer.take(Console::start(&["--media-timeout", "1"]), json!({}), drive::media());
     let over = |phone: &mut Console, what: &str, by: &str, status: u64| {
         let record = phone.wait(what, ended);
         assert_eq!(
@@ -456,7 +475,7 @@ fn every_end_leaves_one_record() {
         let sound = peer.sound(&["8"], "sendrecv");
         let mut dialog = peer.call(FROM, "", &sound);
         let call = phone.wait("ringing", |m| call_in(m, "ringing"))["id"].clone();
-        dialog.answered_by(&peer.answer("INVITE", 180));
+        dialog.answered_by(&peer.hear_answer("INVITE", 180));
         (dialog, call)
     };
 
@@ -467,7 +486,7 @@ fn every_end_leaves_one_record() {
     assert_eq!(record["end"]["q850"], 31, "{record}");
     let (_, call, _) = talking(&mut peer, &mut phone, "");
     phone.ask(json!({"do": "hang-up", "call": call}));
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     over(&mut phone, "we hang up", "us", 200);
 
@@ -477,30 +496,30 @@ fn every_end_leaves_one_record() {
         phone.ask(json!({"do": "reject", "call": call, "reason": reason}));
         over(&mut phone, reason, "us", status);
     }
-    let (mut dialog, _) = rings(&mut peer, &mut phone);
-    peer.cancel(&mut dialog);
+    let (dialog, _) = rings(&mut peer, &mut phone);
+    peer.cancel(&dialog);
     over(&mut phone, "they give up", "far-side", 487);
 
     // Ringing there: refused there, given up here.
     for (status, reason) in [(486, "Busy Here"), (404, "Not Found"), (503, "Service Unavailable"), (603, "Decline")] {
         phone.ask(dial());
-        let invite = peer.request("INVITE");
+        let invite = peer.hear_request("INVITE");
         peer.reply(&invite, status, reason, "", "");
         over(&mut phone, reason, "far-side", status.into());
     }
     let call = phone.ask(dial())["call"]["id"].clone();
-    let invite = peer.request("INVITE");
+    let invite = peer.hear_request("INVITE");
     peer.reply(&invite, 180, "Ringing", "", "");
     progress(&mut phone, "ringing");
     phone.ask(json!({"do": "hang-up", "call": call}));
-    let cancel = peer.request("CANCEL");
+    let cancel = peer.hear_request("CANCEL");
     peer.reply(&cancel, 200, "OK", "", "");
     peer.reply(&invite, 487, "Request Terminated", "", "");
     over(&mut phone, "we give up", "us", 487);
 
     // Silence, and nobody knows the call any more.
     talking(&mut peer, &mut phone, "");
-    let probe = peer.request("OPTIONS");
+    let probe = peer.hear_request("OPTIONS");
     peer.reply(&probe, 481, "Call/Transaction Does Not Exist", "", "");
     let record = over(&mut phone, "lost", "loss", 200);
     assert_eq!(record["end"]["reason"], "no sound and no answer", "{record}");
@@ -508,7 +527,7 @@ fn every_end_leaves_one_record() {
     // The softphone ends.
     talking(&mut peer, &mut phone, "");
     phone.ask(json!({"do": "shutdown", "when_idle": false}));
-    let bye = peer.request("BYE");
+    let bye = peer.hear_request("BYE");
     peer.reply(&bye, 200, "OK", "", "");
     let record = phone.wait("the last record", ended);
     assert_eq!(record["end"]["by"], "us", "{record}");

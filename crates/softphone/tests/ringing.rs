@@ -2,13 +2,13 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-mod desk_sound;
+mod card;
 mod drive;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use desk_sound::{Desk, Ears, loudest};
+use card::{Card, Ear, Recordings, loudest, recorded};
 use drive::{Console, call_in, configure, registration, until};
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn registered(console: &mut Console, user: &str) {
 }
 
 /// An operator at the desk, whose headset and loudspeaker ring.
-fn anna(desk: &Desk) -> Console {
+fn anna(desk: &Card) -> Console {
     let mut anna = desk.console();
     let both = ["headset", "loud"].map(by_name);
     anna.ask(settings(|s| s["ring"] = json!(both)));
@@ -52,17 +52,17 @@ fn calls_anna(boris: &mut Console) -> Value {
 }
 
 /// Louder than anything but ringing.
-fn ring_is_heard(ears: &Ears) -> bool {
+fn ring_is_heard(ears: &Ear) -> bool {
     loudest(&ears.last(100)) > 6_000
 }
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn it_rings_on_both_devices_until_it_is_answered() {
-    let desk = Desk::start();
+    let desk = Card::desk();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    let (headset, loud) = (desk.sharp_ear("headset"), desk.sharp_ear("loud"));
     calls_anna(&mut boris);
     let call = rings(&mut anna);
     let since = Instant::now();
@@ -70,9 +70,9 @@ fn it_rings_on_both_devices_until_it_is_answered() {
     eprintln!("rings on both after {:?}", since.elapsed());
     anna.ask(json!({"do": "answer", "call": call}));
     anna.wait("talking", |m| call_in(m, "talking"));
-    // Longer than the pause of the tone.
-    headset.until_silent(2_300);
-    loud.until_silent(2_300);
+    until(PATIENCE, "nothing plays but the call", || desk.players() == 1);
+    headset.until_silent(300);
+    loud.until_silent(300);
     for ears in [headset, loud] {
         let most = loudest(&ears.all());
         assert!((7_900..=LIMIT).contains(&most), "loudest: {most}");
@@ -82,12 +82,12 @@ fn it_rings_on_both_devices_until_it_is_answered() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn the_volume_is_a_share_of_the_limit_and_follows_while_it_rings() {
-    let desk = Desk::start();
+    let desk = Card::desk();
     let mut anna = desk.console();
     anna.ask(settings(|s| s["ring_volume"] = json!(50)));
     registered(&mut anna, "1001");
     let mut boris = Console::registered("1002");
-    let headset = desk.listen("headset");
+    let headset = desk.sharp_ear("headset");
     calls_anna(&mut boris);
     rings(&mut anna);
     until(PATIENCE, "half as loud", || loudest(&headset.last(200)) > 3_500);
@@ -117,27 +117,28 @@ fn write_wav(path: &Path, hz: f64) {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn an_own_tone_rings_and_another_one_when_it_is_gone() {
-    let desk = Desk::start();
+    let desk = Card::desk();
     let own = desk.file("own.wav");
     write_wav(&own, 1_234.0);
     let mut anna = desk.console();
     anna.ask(settings(|s| s["ring_tone"] = json!({"tone": "file", "path": own})));
     registered(&mut anna, "1001");
     let mut boris = Console::registered("1002");
-    let headset = desk.listen("headset");
+    let headset = desk.sharp_ear("headset");
     let call = calls_anna(&mut boris);
     rings(&mut anna);
-    headset.until_hears(1_234.0, 300);
+    headset.until_hears(1_234, 300);
     boris.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
-    headset.until_silent(1_500);
+    until(PATIENCE, "the player is closed", || desk.players() == 0);
+    headset.until_silent(300);
     let most = loudest(&headset.all());
     assert!((7_900..=LIMIT).contains(&most), "loudest: {most}");
 
     std::fs::remove_file(&own).unwrap();
     calls_anna(&mut boris);
     rings(&mut anna);
-    until(PATIENCE, "the classic tone", || ring_is_heard(&headset) && !headset.hears(1_234.0, 100));
+    until(PATIENCE, "the classic tone", || ring_is_heard(&headset) && !headset.hears_alone(1_234, 100));
     let problem = anna.ask(json!({"do": "snapshot"}))["snapshot"]["sound"]["problem"].clone();
     assert!(problem.as_str().unwrap().contains("own.wav"), "{problem}");
 }
@@ -145,24 +146,24 @@ fn an_own_tone_rings_and_another_one_when_it_is_gone() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn a_second_call_beeps_in_the_ear_and_rings_when_the_first_is_over() {
-    let desk = Desk::start();
-    desk.microphone(false);
+    let desk = Card::desk();
+    desk.switch_microphone(false);
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
-    let before = drive::recordings();
+    let (headset, loud) = (desk.sharp_ear("headset"), desk.sharp_ear("loud"));
+    let recordings = Recordings::from_now();
     let first = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
     anna.wait("talking", |m| call_in(m, "talking"));
-    let recording = drive::new_recording(&before);
+    let recording = recordings.said();
     calls_anna(&mut boris);
     rings(&mut anna);
-    headset.until_hears(425.0, 100);
+    headset.until_hears(425, 100);
     // Until it has beeped a second time, so that the first has had time to arrive.
     headset.until_silent(1_000);
-    headset.until_hears(425.0, 100);
-    until(PATIENCE, "the far side has been recorded as long", || drive::recorded(&recording).len() > 8_000 * 5);
+    headset.until_hears(425, 100);
+    until(PATIENCE, "the far side has been recorded as long", || recorded(&recording).len() > 8_000 * 5);
     // The beep would be 3000; a bridge that begins makes a little out of nothing.
-    assert!(loudest(&drive::recorded(&recording)) < 100, "the far side hears the beep");
+    assert!(loudest(&recorded(&recording)) < 100, "the far side hears the beep");
     assert!(loudest(&loud.all()) < 10, "the loudspeaker sounds in a conversation");
 
     anna.ask(json!({"do": "hang-up", "call": first}));
@@ -172,10 +173,10 @@ fn a_second_call_beeps_in_the_ear_and_rings_when_the_first_is_over() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn a_sound_server_that_hangs_hangs_nobody_else() {
-    let desk = Desk::start();
+    let desk = Card::desk();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    let headset = desk.listen("headset");
+    let headset = desk.sharp_ear("headset");
     let call = calls_anna(&mut boris);
     rings(&mut anna);
     until(PATIENCE, "it rings", || ring_is_heard(&headset));
@@ -202,10 +203,10 @@ fn a_sound_server_that_hangs_hangs_nobody_else() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn devices_that_go_while_it_rings_ring_again_when_they_are_back() {
-    let desk = Desk::start();
+    let desk = Card::desk();
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    let headset = desk.listen("headset");
+    let headset = desk.sharp_ear("headset");
     let call = calls_anna(&mut boris);
     rings(&mut anna);
     until(PATIENCE, "it rings", || ring_is_heard(&headset));
@@ -219,8 +220,8 @@ fn devices_that_go_while_it_rings_ring_again_when_they_are_back() {
         (m["event"]["event"] == "sound" && !there("headset") && !there("loud")).then_some(())
     });
     // One comes back while it still rings.
-    desk.pactl(&["load-module", "module-null-sink", "sink_name=loud", "rate=48000"]);
-    let loud = desk.listen("loud");
+    desk.loudspeaker("loud");
+    let loud = desk.sharp_ear("loud");
     until(PATIENCE, "it rings", || ring_is_heard(&loud));
     boris.ask(json!({"do": "hang-up", "call": call}));
 }
@@ -228,29 +229,27 @@ fn devices_that_go_while_it_rings_ring_again_when_they_are_back() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn the_line_is_heard_in_the_ear_alone() {
-    let desk = Desk::start();
-    desk.microphone(false);
+    let desk = Card::desk();
+    desk.switch_microphone(false);
     let mut anna = anna(&desk);
-    let (headset, loud) = (desk.listen("headset"), desk.listen("loud"));
+    let (headset, loud) = (desk.sharp_ear("headset"), desk.sharp_ear("loud"));
     // It rings there and nobody answers.
     let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "605"}))["call"]["id"].clone();
-    headset.until_hears(425.0, 800);
+    headset.until_hears(425, 800);
     headset.until_silent(3_000);
-    headset.until_hears(425.0, 800);
+    headset.until_hears(425, 800);
     anna.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
-    headset.until_silent(4_500);
-    until(PATIENCE, "the microphone is let go", || !desk.microphone_is_open());
+    until(PATIENCE, "all is let go", || desk.players() == 0 && !desk.microphone_is_open());
     // Busy.
     anna.ask(json!({"do": "dial", "account": "1001", "target": "606"}));
     let record = anna.wait("over", drive::ended);
     assert_eq!(record["end"]["sip_status"], 486, "{record}");
-    headset.until_hears(425.0, 300);
-    headset.until_silent(2_000);
+    headset.until_hears(425, 300);
     until(PATIENCE, "the player is closed", || desk.players() == 0);
     // What the PBX plays before the answer is heard, and no tone of ours besides.
     let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "609"}))["call"]["id"].clone();
-    headset.until_hears(1_000.0, 1_500);
+    headset.until_hears(1_000, 1_500);
     anna.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
     assert!(loudest(&loud.all()) < 10, "the loudspeaker says what the line says");
@@ -259,41 +258,42 @@ fn the_line_is_heard_in_the_ear_alone() {
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn who_is_on_hold_is_not_forgotten() {
-    let desk = Desk::start();
-    desk.microphone(false);
+    let desk = Card::desk();
+    desk.switch_microphone(false);
     let mut anna = desk.console();
     anna.ask(settings(|s| s["hold_reminder_s"] = json!(5)));
     registered(&mut anna, "1001");
-    let headset = desk.listen("headset");
-    let before = drive::recordings();
+    let headset = desk.sharp_ear("headset");
+    let recordings = Recordings::from_now();
     let call = anna.ask(json!({"do": "dial", "account": "1001", "target": "604"}))["call"]["id"].clone();
     anna.wait("talking", |m| call_in(m, "talking"));
-    let recording = drive::new_recording(&before);
+    let recording = recordings.said();
     anna.ask(json!({"do": "hold", "call": call}));
     anna.wait("held", |m| call_in(m, "held"));
     for _ in 0..2 {
-        headset.until_hears(880.0, 60);
+        headset.until_hears(880, 60);
         headset.until_silent(1_000);
     }
     anna.ask(json!({"do": "resume", "call": call}));
     anna.wait("talking", |m| call_in(m, "talking"));
     headset.until_silent(6_500);
-    assert!(loudest(&drive::recorded(&recording)) < 100, "the far side hears the reminder");
+    assert!(loudest(&recorded(&recording)) < 100, "the far side hears the reminder");
 }
 
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn an_automatic_answer_beeps() {
-    let desk = Desk::start();
-    desk.microphone(false);
+    let desk = Card::desk();
+    desk.switch_microphone(false);
     let mut anna = anna(&desk);
     let mut boris = Console::registered("1002");
-    let headset = desk.listen("headset");
+    let headset = desk.sharp_ear("headset");
     calls_anna(&mut boris);
     let call = rings(&mut anna);
     anna.ask(json!({"do": "answer", "call": call, "by_itself": true}));
-    headset.until_hears(990.0, 80);
-    headset.until_silent(2_300);
+    headset.until_hears(990, 80);
+    until(PATIENCE, "nothing plays but the call", || desk.players() == 1);
+    headset.until_silent(300);
 }
 
 #[test]

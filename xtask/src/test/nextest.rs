@@ -6,21 +6,30 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::{Context, Counts, FEATURES, Skip, counts};
-use crate::command::{answer, command, tail, watched};
+use crate::command::{Finished, answer, command, tail, watched_together};
 
 /// Some of the workspace's tests.
 #[derive(Debug, Clone, Copy)]
-pub struct Selection {
+pub struct Selection<'a> {
     /// Name of the suite, for the log.
-    pub name: &'static str,
+    pub name: &'a str,
     /// nextest filter expression.
-    pub filter: &'static str,
+    pub filter: &'a str,
     /// Ignored tests (those that need a lab), or the others.
     pub ignored: bool,
-    /// Inside a network namespace of its own, one at a time.
-    pub lab: bool,
+    /// Inside a network namespace of its own.
+    pub lab: Option<Namespace>,
+}
+
+/// How the tests of a lab have their namespace.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Namespace {
     /// A program to run the tests under, e.g. the lab's PBX.
     pub under: &'static [&'static str],
+    /// Beside each other: tests that share no port, no PBX and no clock. The others are one at a time.
+    pub beside_each_other: bool,
+    /// After everything else, when the processors are short: sound that runs meanwhile must not stutter.
+    pub yields: bool,
 }
 
 /// Tests of this name part need Asterisk 16, which is past its support.
@@ -43,14 +52,46 @@ pub fn build(context: &Context) -> Command {
     nextest(context, &["run", "--no-run"])
 }
 
-/// Runs the selection and counts.
-pub fn run(context: &Context, selection: Selection) -> Result<Counts> {
-    run_with(context, selection, &[])
+/// Runs the selections, all at the same time, and counts.
+pub fn run(context: &Context, selections: &[Selection]) -> Result<Counts> {
+    run_with(context, selections, &[])
 }
 
 /// With more variables.
-pub fn run_with(context: &Context, selection: Selection, variables: &[(&str, OsString)]) -> Result<Counts> {
-    let Selection { name, filter, ignored, lab, under } = selection;
+pub fn run_with(context: &Context, selections: &[Selection], variables: &[(&str, OsString)]) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let mut commands = Vec::new();
+    for selection in selections {
+        let (tests, skipped) = prepare(context, *selection);
+        for Skip { count, why } in skipped {
+            match counts.skipped.iter_mut().find(|known| known.why == why) {
+                Some(known) => known.count += count,
+                None => counts.skipped.push(Skip { count, why }),
+            }
+        }
+        commands.extend(tests.map(|mut tests| {
+            tests.envs(variables.iter().map(|(name, value)| (name, value)));
+            (format!("{} tests", selection.name), tests)
+        }));
+    }
+    if commands.is_empty() {
+        return Ok(counts);
+    }
+    let mut borrowed: Vec<_> = commands.iter_mut().map(|(what, tests)| (what.clone(), tests)).collect();
+    let finished = watched_together(&mut borrowed)?;
+    for ((what, _), finished) in commands.iter().zip(&finished) {
+        // One that broke off hides nothing of the others.
+        counts.add(count(what, finished).unwrap_or_else(|error| {
+            eprintln!("  ✗ {error:#}");
+            Counts { failed: 1, ..Counts::default() }
+        }));
+    }
+    Ok(counts)
+}
+
+/// The command, and what it leaves out because it cannot be done here.
+fn prepare(context: &Context, selection: Selection) -> (Option<Command>, Vec<Skip>) {
+    let Selection { name: _, filter, ignored, lab } = selection;
     let mut filter = format!("({filter})");
     let mut skipped = Vec::new();
     let mut leave_out = |what: &str, why: String| {
@@ -75,16 +116,19 @@ pub fn run_with(context: &Context, selection: Selection, variables: &[(&str, OsS
             leave_out(what, why.clone());
         }
     }
-    if let (true, Err(why)) = (lab, &context.capabilities.namespace) {
+    if let (Some(_), Err(why)) = (lab, &context.capabilities.namespace) {
         leave_out("all()", why.clone());
-        return Ok(Counts { skipped, ..Counts::default() });
+        return (None, skipped);
     }
 
     let mut arguments = vec![
         "run",
         "--no-fail-fast",
+        // The log tells how long each took; what failed stands at its end once more.
         "--status-level",
-        "fail",
+        "pass",
+        "--failure-output",
+        "immediate-final",
         "--final-status-level",
         "flaky",
         "--hide-progress-bar",
@@ -92,20 +136,22 @@ pub fn run_with(context: &Context, selection: Selection, variables: &[(&str, OsS
         &filter,
     ];
     arguments.extend(if ignored { ["--run-ignored", "only"] } else { ["--run-ignored", "default"] });
-    if lab {
-        // One lab at a time: they share fixed ports and a clock that sound depends on.
-        // They measure real time on whatever machine this is, so a failure is tried once more, and said to have been.
-        arguments.extend(["--test-threads", "1", "--success-output", "never", "--retries", "1"]);
+    let Some(namespace) = lab else { return (Some(nextest(context, &arguments)), skipped) };
+    if !namespace.beside_each_other {
+        // They share fixed ports and a clock that sound depends on.
+        arguments.extend(["--test-threads", "1"]);
     }
-    let mut tests = nextest(context, &arguments);
-    if lab {
-        tests = inside_namespace(context, tests, under);
-    }
-    tests.envs(variables.iter().map(|(name, value)| (name, value)));
-    let finished = watched(&format!("{name} tests"), &mut tests)?;
+    // They measure real time on whatever machine this is, so a failure is tried once more, and said to have been.
+    arguments.extend(["--success-output", "never", "--retries", "1"]);
+    let tests = nextest(context, &arguments);
+    (Some(inside_namespace(context, tests, namespace)), skipped)
+}
+
+/// What was run and how it went.
+fn count(what: &str, finished: &Finished) -> Result<Counts> {
     let output = finished.output();
     let Some(mut counts) = counts::nextest(&output) else {
-        bail!("{name}: no test was run; whole log: {}\n{}", finished.log.display(), tail(&output, 40));
+        bail!("{what}: none was run; whole log: {}\n{}", finished.log.display(), tail(&output, 40));
     };
     for flaky in output.lines().filter(|line| line.contains("FLAKY")) {
         eprintln!("  ! passed only at the second try: {}", flaky.trim());
@@ -113,9 +159,8 @@ pub fn run_with(context: &Context, selection: Selection, variables: &[(&str, OsS
     if counts.failed > 0 || !finished.status.success() {
         // A runner that fails although no test did must not look like a success.
         counts.failed = counts.failed.max(1);
-        eprintln!("{}  whole log: {}", tail(&output, 120), finished.log.display());
+        eprintln!("  ✗ {what}\n{}  whole log: {}", tail(&output, 120), finished.log.display());
     }
-    counts.skipped = skipped;
     Ok(counts)
 }
 
@@ -134,11 +179,13 @@ fn nextest(context: &Context, arguments: &[&str]) -> Command {
     nextest
 }
 
-fn inside_namespace(context: &Context, tests: Command, under: &[&str]) -> Command {
+fn inside_namespace(context: &Context, tests: Command, namespace: Namespace) -> Command {
     let flags = context.capabilities.namespace.as_ref().copied().unwrap_or_default();
-    let mut inside = context.with_environment(command("unshare", flags.iter().copied()));
+    let enter = ["unshare"].into_iter().chain(flags.iter().copied());
+    let enter: Vec<&str> = if namespace.yields { ["nice"].into_iter().chain(enter).collect() } else { enter.collect() };
+    let mut inside = context.with_environment(command(enter[0], enter[1..].iter().copied()));
     inside.args(["sh", "-c", ENTER, "lab"]);
-    if let Some((program, arguments)) = under.split_first() {
+    if let Some((program, arguments)) = namespace.under.split_first() {
         inside.arg(crate::paths::programs().join(program)).args(arguments);
     }
     // Nothing can be fetched in there, and nothing is left to build.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::nextest::{self, Selection};
+use super::nextest::{self, Namespace, Selection};
 use super::{Context, Counts};
 use crate::command::{answer, command, must};
 use crate::paths;
@@ -29,8 +29,8 @@ pub fn build(context: &Context) -> Result<()> {
 
 /// Runs it.
 pub fn run(context: &Context, under: &'static [&'static str]) -> Result<Counts> {
-    let selection =
-        Selection { name: "softphone with AddressSanitizer", filter: FILTER, ignored: true, lab: true, under };
+    let lab = Some(Namespace { under, ..Namespace::default() });
+    let selection = Selection { name: "softphone with AddressSanitizer", filter: FILTER, ignored: true, lab };
     let program = directory().join(host()?).join("debug/linedesk-softphone");
     let runtime = answer(&mut command("cc", ["-print-file-name=libasan.so"])).unwrap_or_default();
     if !program.is_file() {
@@ -43,7 +43,7 @@ pub fn run(context: &Context, under: &'static [&'static str]) -> Result<Counts> 
         // the softphone's own.
         ("ASAN_OPTIONS", "detect_leaks=0:use_sigaltstack=0".into()),
     ];
-    nextest::run_with(context, selection, &variables)
+    nextest::run_with(context, &[selection], &variables)
 }
 
 fn directory() -> PathBuf {

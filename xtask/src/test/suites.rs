@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::nextest::{self, Selection};
+use super::nextest::{self, Namespace, Selection};
 use super::sanitized;
 use super::{Context, Counts, FEATURES, counts};
 use crate::command::{tail, watched};
@@ -73,7 +73,7 @@ fn catalogues(context: &Context) -> Result<Counts> {
 }
 
 fn unit(context: &Context) -> Result<Counts> {
-    nextest::run(context, Selection { name: "unit", filter: "all()", ignored: false, lab: false, under: &[] })
+    nextest::run(context, &[Selection { name: "unit", filter: "all()", ignored: false, lab: None }])
 }
 
 fn ui(context: &Context) -> Result<Counts> {
@@ -90,9 +90,26 @@ fn central(context: &Context) -> Result<Counts> {
     live(context, "central", "package(linedesk-central) or package(ami)", BESIDE_A_PBX)
 }
 
+/// Most of the time they wait, so they do it in namespaces beside each other: two have sound, two have calls without, and one,
+/// which takes what processor the others leave, is harassed.
 fn softphone(context: &Context) -> Result<Counts> {
-    let mut counts = live(context, "softphone", "package(linedesk-softphone) or package(pjproject-sys)", BESIDE_A_PBX)?;
-    counts.add(live(context, "softphone-voice", "package(linedesk-tests) and binary(voice)", &[])?);
+    const SOUND: &str =
+        "binary(devices) or binary(heard) or binary(loudness) or binary(ringing) or binary(sound_tests)";
+    const NETWORK: &str = "binary(moved) or binary(network) or binary(servers) or binary(turn)";
+    const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages)";
+    let of_softphone = |which: &str| format!("package(linedesk-softphone) and ({which})");
+    let beside_a_pbx = Some(Namespace { under: BESIDE_A_PBX, ..Namespace::default() });
+    // They are their own PBX, each of them.
+    let without_pbx = Some(Namespace { beside_each_other: true, yields: true, ..Namespace::default() });
+    let all = [
+        ("softphone-sound", of_softphone(SOUND), beside_a_pbx),
+        ("softphone-voice", "package(linedesk-tests) and binary(voice)".to_owned(), Some(Namespace::default())),
+        ("softphone-network", of_softphone(NETWORK), beside_a_pbx),
+        ("softphone-calls", of_softphone(&format!("not ({SOUND} or {NETWORK} or {HARASSED})")), beside_a_pbx),
+        ("softphone-harassed", format!("{} or package(pjproject-sys)", of_softphone(HARASSED)), without_pbx),
+    ];
+    let all = all.each_ref().map(|(name, filter, lab)| Selection { name, filter, ignored: true, lab: *lab });
+    let mut counts = nextest::run(context, &all)?;
     if context.deep && context.capabilities.sanitizer.is_ok() {
         counts.add(sanitized::run(context, BESIDE_A_PBX)?);
     }
@@ -113,7 +130,8 @@ const BESIDE_A_PBX: &[&str] = &["linedesk-lab", "--"];
 
 /// Ignored tests of a package, inside a namespace of the lab.
 fn live(context: &Context, name: &'static str, filter: &'static str, under: &'static [&'static str]) -> Result<Counts> {
-    nextest::run(context, Selection { name, filter, ignored: true, lab: true, under })
+    let lab = Some(Namespace { under, ..Namespace::default() });
+    nextest::run(context, &[Selection { name, filter, ignored: true, lab }])
 }
 
 /// A command that is one check.

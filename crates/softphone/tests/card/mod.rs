@@ -1,4 +1,4 @@
-//! A sound server of a test's own, whose devices come and go, and ears for what they play.
+//! A sound server of a test's own (PulseAudio), whose devices come and go, ears for what they play, and what Asterisk records.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -14,14 +14,20 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::drive::until;
+use serde_json::json;
+
+use crate::drive::{Console, until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of everything that is listened to.
+/// Of what Asterisk records, and of ears that need no more.
 pub const RATE: u32 = 8000;
+/// Of the devices, and of ears that must not round a peak off.
+pub const CARD_RATE: u32 = 48_000;
 /// Amplitude of a tone that is there, and of one that is not.
 pub const THERE: f64 = 1500.0;
 pub const NOT_THERE: f64 = 150.0;
+/// Below this nobody hears anything: a codec makes a little out of nothing.
+const QUIET: u16 = 100;
 
 /// PulseAudio, with the devices that a test loads.
 pub struct Card {
@@ -31,22 +37,30 @@ pub struct Card {
 }
 
 impl Card {
-    /// A loudspeaker `spk` and a microphone `mic`, a tone of 440 Hz; both are the system's.
+    /// A loudspeaker `spk` and a microphone `mic`, a tone of [`MICROPHONE_HERTZ`]; both are the system's.
     pub fn start() -> Self {
-        Self::speaking(tone_of(440))
+        Self::speaking(tone_of(MICROPHONE_HERTZ))
     }
 
     /// The same with something else in the microphone.
     pub fn speaking(samples: Vec<i16>) -> Self {
+        Self::with(&["spk"], samples)
+    }
+
+    /// What an operator has: a headset, whose microphone is `mic`, and a loudspeaker `loud`.
+    pub fn desk() -> Self {
+        Self::with(&["headset", "loud"], tone_of(MICROPHONE_HERTZ))
+    }
+
+    /// The first loudspeaker is the system's.
+    fn with(loudspeakers: &[&str], samples: Vec<i16>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mic = Voice::new(directory.path(), "mic", samples);
-        let lines = [
-            "load-module module-native-protocol-unix auth-anonymous=1",
-            "load-module module-null-sink sink_name=spk rate=48000",
-            &format!("load-module {}", mic.module),
-            "set-default-sink spk",
-            "set-default-source mic",
-        ];
+        let mut lines = vec!["load-module module-native-protocol-unix auth-anonymous=1".to_owned()];
+        lines.extend(loudspeakers.iter().map(|name| format!("load-module {}", loudspeaker(name))));
+        lines.push(format!("load-module {}", mic.module));
+        lines.push(format!("set-default-sink {}", loudspeakers[0]));
+        lines.push("set-default-source mic".to_owned());
         std::fs::write(directory.path().join("card.pa"), lines.join("\n") + "\n").unwrap();
         let server = serve(directory.path());
         let card = Self { directory, server, voices: vec![mic] };
@@ -55,7 +69,9 @@ impl Card {
     }
 
     fn is_up(&self) {
-        until(PATIENCE, "the sound server", || self.try_pactl(&["info"]).is_some());
+        // The microphone is the last to be loaded.
+        let mic = || self.try_pactl(&["list", "short", "sources"]).is_some_and(|list| list.contains("\tmic\t"));
+        until(PATIENCE, "the sound server", mic);
     }
 
     pub fn environment(&self) -> Vec<(&'static str, String)> {
@@ -65,6 +81,21 @@ impl Card {
             ("PULSE_RUNTIME_PATH", at.clone()),
             ("PULSE_STATE_PATH", at),
         ]
+    }
+
+    /// A softphone that sits at this desk, and has seen the devices.
+    pub fn console(&self) -> Console {
+        let mut console = Console::start_with(&[], &self.environment());
+        until(PATIENCE, "the softphone sees the devices", || {
+            let devices = console.ask(json!({"do": "devices"}))["devices"].clone();
+            ["headset", "loud", "mic"].iter().all(|name| devices.as_array().unwrap().iter().any(|d| d["name"] == *name))
+        });
+        console
+    }
+
+    /// A new file that goes with it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// The server dies, with all devices.
@@ -86,9 +117,10 @@ impl Card {
         self.is_up();
     }
 
-    pub fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.server.id().to_string()]).status().unwrap();
-        assert!(status.success(), "kill {signal}");
+    /// The server stops to answer, without ending.
+    pub fn hangs(&self, yes: bool) {
+        let signal = if yes { "-STOP" } else { "-CONT" };
+        assert!(Command::new("kill").args([signal, &self.server.id().to_string()]).status().unwrap().success());
     }
 
     fn try_pactl(&self, arguments: &[&str]) -> Option<String> {
@@ -105,28 +137,29 @@ impl Card {
         self.pactl(&["list", "short", what])
     }
 
-    /// A module; its number is for [`Card::unload`].
-    pub fn load(&self, module: &str) -> String {
+    fn load(&self, module: &str) {
         let words: Vec<&str> = ["load-module"].into_iter().chain(module.split(' ')).collect();
-        self.pactl(&words).trim().to_owned()
+        self.pactl(&words);
     }
 
-    pub fn unload(&self, number: &str) {
-        self.pactl(&["unload-module", number]);
+    /// A device is pulled out.
+    pub fn unload(&self, device: &str) {
+        let modules = self.list("modules");
+        let line = modules.lines().find(|line| line.contains(&format!("_name={device} ")));
+        self.pactl(&["unload-module", line.unwrap_or_else(|| panic!("{modules}")).split('\t').next().unwrap()]);
     }
 
-    pub fn loudspeaker(&self, name: &str) -> String {
-        self.load(&format!("module-null-sink sink_name={name} rate=48000"))
+    pub fn loudspeaker(&self, name: &str) {
+        self.load(&loudspeaker(name));
     }
 
     /// A microphone that is a tone.
-    pub fn microphone(&mut self, name: &str, hertz: u32) -> String {
+    pub fn microphone(&mut self, name: &str, hertz: u32) {
         // One that came back.
         self.voices.retain(|voice| voice.name != name);
         let voice = Voice::new(self.directory.path(), name, tone_of(hertz));
-        let number = self.load(&voice.module);
+        self.load(&voice.module);
         self.voices.push(voice);
-        number
     }
 
     /// `mic` gives its tone, or nothing at all, like one with its switch off.
@@ -134,24 +167,39 @@ impl Card {
         self.pactl(&["set-source-mute", "mic", if on { "0" } else { "1" }]);
     }
 
-    /// Number of the module that made a device.
-    pub fn module_of(&self, device: &str) -> String {
-        let list = self.list("modules");
-        let line =
-            list.lines().find(|line| line.contains(&format!("_name={device} "))).unwrap_or_else(|| panic!("{list}"));
-        line.split('\t').next().unwrap().to_owned()
+    /// Whether somebody has `mic` open.
+    pub fn microphone_is_open(&self) -> bool {
+        let column = |line: &str, number: usize| line.split('\t').nth(number).map(str::to_owned);
+        let sources = self.list("sources");
+        let mic = sources.lines().find(|line| line.contains("\tmic\t")).and_then(|line| column(line, 0));
+        self.list("source-outputs").lines().any(|line| column(line, 1) == mic)
+    }
+
+    /// Streams that play, on whatever device.
+    pub fn players(&self) -> usize {
+        self.list("sink-inputs").lines().filter(|line| !line.trim().is_empty()).count()
     }
 
     /// Listens to what a loudspeaker plays, from now on.
     pub fn ear(&self, loudspeaker: &str) -> Ear {
-        Ear::at(self, &format!("{loudspeaker}.monitor"))
+        Ear::at(self, loudspeaker, RATE)
     }
+
+    /// The same at the card's own rate, at which a peak is as high as it was.
+    pub fn sharp_ear(&self, loudspeaker: &str) -> Ear {
+        Ear::at(self, loudspeaker, CARD_RATE)
+    }
+}
+
+/// Without `norewinds` a null sink plays two seconds of silence ahead whenever it idles: whoever opens it next then waits up to
+/// that long, and closing it does too, as no real card makes one wait.
+fn loudspeaker(name: &str) -> String {
+    format!("module-null-sink sink_name={name} rate={CARD_RATE} norewinds=1")
 }
 
 impl Drop for Card {
     fn drop(&mut self) {
         self.voices.clear();
-        let _ = Command::new("kill").args(["-CONT", &self.server.id().to_string()]).status();
         self.stop();
     }
 }
@@ -177,14 +225,14 @@ struct Voice {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Of what goes into a microphone.
-pub const MICROPHONE_RATE: u32 = 48_000;
+/// What a microphone says, unless a test gives it something else.
+pub const MICROPHONE_HERTZ: u32 = 440;
 
 impl Voice {
     fn new(directory: &Path, name: &str, samples: Vec<i16>) -> Self {
         let pipe = directory.join(format!("{name}.pipe"));
         let module = format!(
-            "module-pipe-source source_name={name} file={} format=s16le rate={MICROPHONE_RATE} channels=1",
+            "module-pipe-source source_name={name} file={} format=s16le rate={CARD_RATE} channels=1",
             pipe.display()
         );
         let (stop, stopped) = channel();
@@ -204,7 +252,7 @@ impl Drop for Voice {
 
 fn speak(pipe: &Path, samples: &[i16], stopped: &Receiver<()>) {
     const STEP: Duration = Duration::from_millis(10);
-    let step = MICROPHONE_RATE as usize / 100;
+    let step = CARD_RATE as usize / 100;
     let mut bytes = samples.iter().cycle().flat_map(|s| s.to_le_bytes());
     let mut due = Instant::now();
     let mut open: Option<std::fs::File> = None;
@@ -230,21 +278,22 @@ fn speak(pipe: &Path, samples: &[i16], stopped: &Receiver<()>) {
 
 /// A tone of half of full scale, a second of it.
 pub fn tone_of(hertz: u32) -> Vec<i16> {
-    let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(MICROPHONE_RATE);
-    (0..MICROPHONE_RATE).map(|i| ((turn * f64::from(i)).sin() * 16_384.0) as i16).collect()
+    let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(CARD_RATE);
+    (0..CARD_RATE).map(|i| ((turn * f64::from(i)).sin() * 16_384.0) as i16).collect()
 }
 
 /// Hears what is played.
 pub struct Ear {
     recorder: Child,
+    rate: u32,
     heard: Arc<Mutex<Vec<i16>>>,
 }
 
 impl Ear {
-    fn at(card: &Card, source: &str) -> Self {
+    fn at(card: &Card, loudspeaker: &str, rate: u32) -> Self {
         let mut recorder = Command::new("parec")
             .args(["--raw", "--format=s16le", "--channels=1", "--latency-msec=20"])
-            .args([format!("--rate={RATE}"), format!("--device={source}")])
+            .args([format!("--rate={rate}"), format!("--device={loudspeaker}.monitor")])
             .envs(card.environment())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -255,13 +304,15 @@ impl Ear {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&heard);
         std::thread::spawn(move || {
-            let mut pair = [0; 2];
-            let mut from = std::io::BufReader::new(&mut from);
-            while from.read_exact(&mut pair).is_ok() {
-                to.lock().unwrap().push(i16::from_le_bytes(pair));
+            let (mut bytes, mut odd) = ([0; 4096], 0);
+            while let Ok(length @ 1..) = from.read(&mut bytes[odd..]) {
+                let whole = (odd + length) / 2 * 2;
+                to.lock().unwrap().extend(samples(&bytes[..whole]));
+                odd = (odd + length) % 2;
+                bytes[0] = bytes[whole.min(bytes.len() - 1)];
             }
         });
-        let ear = Self { recorder, heard };
+        let ear = Self { recorder, rate, heard };
         until(PATIENCE, "something is recorded", || !ear.all().is_empty());
         ear
     }
@@ -270,14 +321,33 @@ impl Ear {
         self.heard.lock().unwrap().clone()
     }
 
-    /// The last so many milliseconds; `None` while it is less.
-    pub fn last(&self, ms: usize) -> Option<Vec<i16>> {
-        tail(&self.all(), ms)
+    /// The last so many milliseconds; empty while there are fewer.
+    pub fn last(&self, ms: usize) -> Vec<i16> {
+        let all = self.heard.lock().unwrap();
+        let from = all.len().checked_sub(self.rate as usize / 1000 * ms);
+        from.map(|from| all[from..].to_vec()).unwrap_or_default()
     }
 
-    /// Whether this tone is heard now.
+    /// Whether this tone is heard now, whatever else is.
     pub fn hears(&self, hertz: u32) -> bool {
-        self.last(300).is_some_and(|last| tone(&last, hertz) > THERE)
+        amplitude(&self.last(300), hertz, self.rate) > THERE
+    }
+
+    /// This tone, more than anything else, for the last so many milliseconds.
+    pub fn hears_alone(&self, hertz: u32, ms: usize) -> bool {
+        let last = self.last(ms);
+        loudest(&last) > 300 && amplitude(&last, hertz, self.rate).powi(2) / 2.0 > 0.8 * loudness(&last).powi(2)
+    }
+
+    pub fn until_hears(&self, hertz: u32, ms: usize) {
+        until(PATIENCE, &format!("{hertz} Hz for {ms} ms"), || self.hears_alone(hertz, ms));
+    }
+
+    pub fn until_silent(&self, ms: usize) {
+        until(PATIENCE, &format!("silence for {ms} ms"), || {
+            let last = self.last(ms);
+            !last.is_empty() && loudest(&last) < QUIET
+        });
     }
 
     pub fn forget(&self) {
@@ -298,21 +368,33 @@ pub fn tail(samples: &[i16], ms: usize) -> Option<Vec<i16>> {
     Some(samples[from..].to_vec())
 }
 
-/// A file of raw samples, as Asterisk records them.
-pub fn recorded(path: &Path) -> Vec<i16> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+fn samples(bytes: &[u8]) -> impl Iterator<Item = i16> + '_ {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
 }
 
-/// Amplitude of a tone in samples of [`RATE`] (Goertzel).
+/// A file of raw samples, as Asterisk records them.
+pub fn recorded(path: &Path) -> Vec<i16> {
+    samples(&std::fs::read(path).unwrap_or_default()).collect()
+}
+
+/// Amplitude of a tone in samples of [`RATE`].
 pub fn tone(samples: &[i16], hertz: u32) -> f64 {
-    let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(RATE);
+    amplitude(samples, hertz, RATE)
+}
+
+/// Of a tone.
+fn amplitude(samples: &[i16], hertz: u32, rate: u32) -> f64 {
+    let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(rate);
     let (mut re, mut im) = (0.0, 0.0);
     for (i, s) in samples.iter().enumerate() {
         re += f64::from(*s) * (turn * i as f64).cos();
         im += f64::from(*s) * (turn * i as f64).sin();
     }
     2.0 * re.hypot(im) / samples.len().max(1) as f64
+}
+
+pub fn loudest(samples: &[i16]) -> u16 {
+    samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0)
 }
 
 /// Root of the mean square.

@@ -6,7 +6,6 @@
     reason = "shared by test binaries that each use a part; a failed step is a failed test"
 )]
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -33,6 +32,7 @@ fn program() -> Command {
 pub fn is_sanitized() -> bool {
     std::env::var_os("LINEDESK_SOFTPHONE_PRELOAD").is_some()
 }
+
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Host and port that a variable of the lab tells.
@@ -88,30 +88,6 @@ pub fn until(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "not within {patience:?}: {what}");
         let _ = never.recv_timeout(Duration::from_millis(10));
     }
-}
-
-/// What phones said, as Asterisk recorded it.
-pub fn recordings() -> BTreeSet<PathBuf> {
-    let base = std::env::var_os("LINEDESK_LAB_PBX").expect("LINEDESK_LAB_PBX is set by cargo xtask test");
-    let entries = std::fs::read_dir(Path::new(&base).join("spool/monitor")).unwrap();
-    let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rx-"));
-    entries.map(|entry| entry.unwrap().path()).filter(is_ours).collect()
-}
-
-/// The first that was not there before.
-pub fn new_recording(before: &BTreeSet<PathBuf>) -> PathBuf {
-    let mut found = None;
-    until(PATIENCE, "Asterisk records", || {
-        found = recordings().difference(before).next().cloned();
-        found.is_some()
-    });
-    found.unwrap()
-}
-
-/// 8 kHz.
-pub fn recorded(recording: &Path) -> Vec<i16> {
-    let bytes = std::fs::read(recording).unwrap_or_default();
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 /// Somebody in between: listens at `address` and carries bytes to and from a server; returns the port.
@@ -426,6 +402,11 @@ impl Shell {
         if let Some(stream) = self.stream.take() {
             stream.shutdown(std::net::Shutdown::Both).unwrap();
         }
+    }
+
+    /// It has noticed that its shell is gone: a call that overtakes the end of the connection rings.
+    pub fn until_left_alone(&self) {
+        until(PATIENCE, "the shell's end is noticed", || self.log().contains("nobody is attached and no call runs"));
     }
 
     pub fn ask(&mut self, command: Value) -> Value {

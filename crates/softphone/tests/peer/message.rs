@@ -37,11 +37,38 @@ impl Message {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 
+    /// Of a request.
+    pub fn uri(&self) -> &str {
+        self.start.split(' ').nth(1).unwrap_or_default()
+    }
+
     /// The URI of Contact.
     pub fn contact(&self) -> Option<String> {
         let contact = self.header("Contact");
         let begin = contact.find('<')? + 1;
         Some(contact[begin..contact.find('>')?].to_owned())
+    }
+
+    /// Of its m= line: the port, the transport, the formats.
+    fn media(&self) -> std::str::SplitWhitespace<'_> {
+        self.body.lines().find_map(|line| line.strip_prefix("m=audio ")).unwrap_or_default().split_whitespace()
+    }
+
+    /// Codecs of its m= line, without telephone-event.
+    pub fn codecs(&self) -> Vec<String> {
+        let is_event = |pt: &str| self.body.contains(&format!("a=rtpmap:{pt} telephone-event"));
+        self.media().skip(2).filter(|pt| !is_event(pt)).map(str::to_owned).collect()
+    }
+
+    /// Where its sender wants to have sound, and sends it from.
+    pub fn rtp_port(&self) -> u16 {
+        self.media().next().and_then(|port| port.parse().ok()).unwrap_or(0)
+    }
+
+    /// `sendrecv`, `sendonly` …
+    pub fn direction(&self) -> &str {
+        let directions = ["sendrecv", "sendonly", "recvonly", "inactive"];
+        directions.into_iter().find(|d| self.body.lines().any(|line| line == format!("a={d}"))).unwrap_or("sendrecv")
     }
 
     /// The phone's answer to a request of ours.

@@ -1,6 +1,5 @@
-//! A SIP server of the tests' own, which answers REGISTER and otherwise says what a test makes it say: what no sound server
-//! would. It speaks UDP or one TCP connection. BYE, CANCEL and refusals it settles by itself, or calls would hang for the
-//! 32 s of SIP's timers.
+//! A SIP server of the tests' own, which answers REGISTER and otherwise says what a test makes it say: what no real PBX says
+//! when one wants it to, and what no sound one would at all. It speaks UDP or one TCP connection; nothing is sent again.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -8,6 +7,7 @@
     reason = "shared by test binaries that each use a part; a failed step is a failed test"
 )]
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,15 +16,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::drive::{Console, registration};
+use super::drive::{self, Console, registration};
 
+pub mod dialog;
 mod message;
+mod said;
 
 pub use message::{Message, sdp};
 
 const PATIENCE: Duration = Duration::from_secs(12);
-/// What the phone is registered as.
+/// What the phone is registered as, and where.
 pub const USER: &str = "1001";
+const DOMAIN: &str = "pbx.example";
 
 /// What the server says to a REGISTER: status line and more headers. Gets the request and how many came before.
 pub type Registrar = Box<dyn FnMut(&Message, usize) -> (String, String) + Send>;
@@ -39,8 +42,12 @@ struct Shared {
     line: Line,
     registers: usize,
     registrar: Registrar,
+    /// The phone's contact, once it has registered.
+    contact: String,
     /// BYE and CANCEL are answered, and refusals acknowledged, without the test.
     polite: bool,
+    /// What was heard before: what the phone sends again says nothing new.
+    heard: HashSet<Vec<u8>>,
 }
 
 pub struct Peer {
@@ -50,30 +57,43 @@ pub struct Peer {
     messages: Receiver<Message>,
     seen: Vec<Message>,
     next: usize,
+    /// Where the sound of [`Peer::sound`] is sent to.
+    pub rtp: UdpSocket,
 }
 
 impl Peer {
+    /// BYE, CANCEL and refusals it settles by itself, or calls would hang for the 32 s of SIP's timers.
     pub fn udp() -> Self {
-        Self::over(false, "127.0.0.1")
+        Self::over(false, "127.0.0.1", true)
     }
 
     pub fn tcp() -> Self {
-        Self::over(true, "127.0.0.1")
+        Self::over(true, "127.0.0.1", true)
     }
 
     /// Elsewhere: then whoever is on 127.0.0.1 is a stranger.
     pub fn tcp_on(address: &str) -> Self {
-        Self::over(true, address)
+        Self::over(true, address, true)
     }
 
-    fn over(tcp: bool, address: &str) -> Self {
-        let registrar: Registrar = Box::new(|_, _| ("200 OK".to_owned(), String::new()));
+    /// One of which a test writes every message but the answer to REGISTER.
+    pub fn scripted() -> Self {
+        Self::over(false, "127.0.0.1", false)
+    }
+
+    fn over(tcp: bool, address: &str, polite: bool) -> Self {
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        rtp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let shared = |line| {
+            let registrar: Registrar = Box::new(|_, _| ("200 OK".to_owned(), String::new()));
+            let (contact, heard) = (String::new(), HashSet::new());
+            Arc::new(Mutex::new(Shared { line, registers: 0, registrar, contact, polite, heard }))
+        };
         let (send, messages) = channel();
         let (at, shared) = if tcp {
             let listener = TcpListener::bind((address, 0)).unwrap();
             let at = listener.local_addr().unwrap();
-            let line = Line::Tcp(None);
-            let shared = Arc::new(Mutex::new(Shared { line, registers: 0, registrar, polite: true }));
+            let shared = shared(Line::Tcp(None));
             let theirs = Arc::clone(&shared);
             std::thread::spawn(move || {
                 for stream in listener.incoming().map_while(Result::ok) {
@@ -87,8 +107,7 @@ impl Peer {
             let socket = UdpSocket::bind((address, 0)).unwrap();
             let at = socket.local_addr().unwrap();
             let reader = socket.try_clone().unwrap();
-            let line = Line::Udp(socket, None);
-            let shared = Arc::new(Mutex::new(Shared { line, registers: 0, registrar, polite: true }));
+            let shared = shared(Line::Udp(socket, None));
             let theirs = Arc::clone(&shared);
             std::thread::spawn(move || {
                 let mut buffer = vec![0; 65_536];
@@ -96,17 +115,14 @@ impl Peer {
                     if let Line::Udp(_, phone) = &mut theirs.lock().unwrap().line {
                         *phone = Some(from);
                     }
-                    if let Some(message) = Message::parse(&buffer[..length])
-                        && !settled(&message, &theirs)
-                        && send.send(message).is_err()
-                    {
+                    if !take_in(&buffer[..length], &theirs, &send) {
                         break;
                     }
                 }
             });
             (at, shared)
         };
-        Self { at, tcp, shared, messages, seen: Vec::new(), next: 0 }
+        Self { at, tcp, shared, messages, seen: Vec::new(), next: 0, rtp }
     }
 
     pub fn at(&self) -> SocketAddr {
@@ -115,7 +131,7 @@ impl Peer {
 
     pub fn account(&self) -> Value {
         json!({"id": USER, "server": self.at.ip().to_string(), "port": self.at.port(),
-            "transport": if self.tcp { "tcp" } else { "udp" }, "domain": self.at.ip().to_string(), "user": USER, "password": "pw"})
+            "transport": if self.tcp { "tcp" } else { "udp" }, "domain": DOMAIN, "user": USER, "password": "pw"})
     }
 
     pub fn configure(&self) -> Value {
@@ -131,16 +147,28 @@ impl Peer {
         phone
     }
 
+    /// A scripted one, and a phone that has registered there; `more` goes into its account.
+    pub fn with_phone(more: Value) -> (Self, Console) {
+        let peer = Self::scripted();
+        let phone = peer.take(Console::start(&[]), more, drive::media());
+        (peer, phone)
+    }
+
+    /// The same with a phone that runs already.
+    pub fn take(&self, mut phone: Console, more: Value, media: Value) -> Console {
+        let mut account = self.account();
+        account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        phone.ask(json!({"do": "configure", "accounts": [account], "media": media}));
+        phone.wait("registered", |m| registration(m, "registered"));
+        phone
+    }
+
     pub fn on_register(&self, registrar: impl FnMut(&Message, usize) -> (String, String) + Send + 'static) {
         self.shared.lock().unwrap().registrar = Box::new(registrar);
     }
 
     pub fn registers(&self) -> usize {
         self.shared.lock().unwrap().registers
-    }
-
-    pub fn polite(&self, polite: bool) {
-        self.shared.lock().unwrap().polite = polite;
     }
 
     /// As it is, to where the phone sends from.
@@ -181,6 +209,22 @@ impl Peer {
         }
     }
 
+    /// The next request of this method.
+    pub fn hear_request(&mut self, method: &str) -> Message {
+        self.hear(method, |m| (m.method() == method).then(|| m.clone()))
+    }
+
+    /// An answer of the phone to our request of this method.
+    pub fn hear_answer(&mut self, method: &str, code: u16) -> Message {
+        self.hear(&format!("{code} to {method}"), |m| m.is_answer(method, "", code))
+    }
+
+    /// Whether such a request has come up to now (after something that must have come later).
+    pub fn has_come(&mut self, method: &str) -> bool {
+        self.seen.extend(self.messages.try_iter());
+        self.seen.iter().any(|m| m.method() == method)
+    }
+
     /// What came and was not asked for is of no interest any more.
     pub fn forget(&mut self) {
         while self.messages.try_recv().is_ok() {}
@@ -190,120 +234,6 @@ impl Peer {
     pub fn fresh(&mut self) -> usize {
         self.next += 1;
         self.next
-    }
-
-    /// Beginning of a request, up to and with CSeq, in a dialog of its own that is named by `id`.
-    pub fn head(&self, method: &str, id: &str) -> String {
-        let (at, way) = (self.at, if self.tcp { "TCP" } else { "UDP" });
-        let transport = if self.tcp { ";transport=tcp" } else { "" };
-        format!(
-            "{method} sip:{USER}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{id}-{method};rport\r\n\
-             Max-Forwards: 70\r\nFrom: \"Peer\" <sip:2002@{at}>;tag=p{id}\r\nTo: <sip:{USER}@127.0.0.1>\r\nCall-ID: {id}@peer\r\n\
-             Contact: <sip:2002@{at}{transport}>\r\nCSeq: 1 {method}\r\n"
-        )
-    }
-
-    /// A whole request out of its dialog.
-    pub fn request(&self, method: &str, id: &str, headers: &str, body: &str) -> String {
-        format!("{}{headers}Content-Length: {}\r\n\r\n{body}", self.head(method, id), body.len())
-    }
-
-    pub fn invite(&self, id: &str, body: &str) -> String {
-        self.request("INVITE", id, "Content-Type: application/sdp\r\n", body)
-    }
-
-    /// A request within the dialog that the phone's answer to our INVITE made.
-    pub fn within(&self, answer: &Message, method: &str, cseq: u32, headers: &str, body: &str) -> String {
-        let (at, way) = (self.at, if self.tcp { "TCP" } else { "UDP" });
-        let id = answer.header("Call-ID");
-        // '@' is in no token.
-        let branch = id.replace('@', "-");
-        let target = answer.contact().unwrap_or_else(|| format!("sip:{USER}@127.0.0.1"));
-        format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{way} {at};branch=z9hG4bK{branch}-{method}-{cseq};rport\r\nMax-Forwards: 70\r\n\
-             From: {}\r\nTo: {}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-            answer.header("From"),
-            answer.header("To"),
-            body.len()
-        )
-    }
-
-    /// An answer to a request of the phone.
-    pub fn answer(&self, request: &Message, status: &str, tag: &str, headers: &str, body: &str) -> String {
-        let mut to = request.header("To").to_owned();
-        if !tag.is_empty() && !to.contains("tag=") {
-            to = format!("{to};tag={tag}");
-        }
-        let (at, transport) = (self.at, if self.tcp { ";transport=tcp" } else { "" });
-        format!(
-            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:2002@{at}{transport}>\r\n\
-             {headers}Content-Length: {}\r\n\r\n{body}",
-            request.header("Via"),
-            request.header("From"),
-            request.header("Call-ID"),
-            request.header("CSeq"),
-            body.len()
-        )
-    }
-
-    /// Many requests as fast as they are answered, each sent again until it is, as UDP demands. The answers' codes.
-    pub fn storm(
-        &mut self,
-        method: &str,
-        ids: impl Iterator<Item = String>,
-        text: impl Fn(&Self, &str) -> String,
-    ) -> Vec<u16> {
-        let mut open: Vec<String> = ids.collect();
-        let mut codes = Vec::new();
-        for _ in 0..20 {
-            for few in open.clone().chunks(20) {
-                few.iter().for_each(|id| self.say(text(self, id)));
-                while let Some((id, code)) = self.hear_within(Duration::from_millis(100), |m| {
-                    let id = few.iter().find(|id| m.header("Call-ID") == format!("{id}@peer") && open.contains(id))?;
-                    (m.code() >= 180 && m.header("CSeq").ends_with(method)).then(|| (id.clone(), m.code()))
-                }) {
-                    open.retain(|other| *other != id);
-                    codes.push(code);
-                    if few.iter().all(|id| !open.contains(id)) {
-                        break;
-                    }
-                }
-                self.forget();
-            }
-            if open.is_empty() {
-                return codes;
-            }
-        }
-        panic!("{} of the storm were not answered: {open:?}", open.len());
-    }
-
-    /// One call each way, from its beginning to its end.
-    pub fn ordinary_calls(&mut self, phone: &mut Console) {
-        self.forget();
-        let id = format!("sound{}", self.fresh());
-        self.say(self.invite(&id, &sdp("0", "a=rtpmap:0 PCMU/8000\r\n")));
-        let rings = phone.wait("an ordinary call rings", |m| {
-            let call = super::drive::call_in(m, "ringing")?;
-            (call["sip_call_id"] == format!("{id}@peer")).then_some(call)
-        });
-        phone.ask(json!({"do": "answer", "call": rings["id"]}));
-        let answer = self.hear("200 to INVITE", |m| m.is_answer("INVITE", &id, 200));
-        self.say(self.within(&answer, "ACK", 1, "", ""));
-        phone
-            .wait("an ordinary call talks", |m| super::drive::call_in(m, "talking").filter(|c| c["id"] == rings["id"]));
-        self.say(self.within(&answer, "BYE", 2, "", ""));
-        self.hear("200 to BYE", |m| m.is_answer("BYE", &id, 200));
-        phone.wait("an ordinary call is over", |m| super::drive::ended(m).filter(|r| r["call"]["id"] == rings["id"]));
-
-        let dialled = phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}))["call"]["id"].clone();
-        let invite = self.hear("INVITE", |m| (m.method() == "INVITE").then(|| m.clone()));
-        self.say(self.answer(&invite, "180 Ringing", "b", "", ""));
-        let body = sdp("8", "a=rtpmap:8 PCMA/8000\r\n");
-        self.say(self.answer(&invite, "200 OK", "b", "Content-Type: application/sdp\r\n", &body));
-        self.hear("ACK", |m| (m.method() == "ACK").then_some(()));
-        phone.wait("ours talks", |m| super::drive::call_in(m, "talking").filter(|c| c["id"] == dialled));
-        phone.ask(json!({"do": "hang-up", "call": dialled}));
-        phone.wait("ours is over", |m| super::drive::ended(m).filter(|r| r["call"]["id"] == dialled));
     }
 }
 
@@ -345,7 +275,10 @@ fn settled(message: &Message, shared: &Mutex<Shared>) -> bool {
             if status.is_empty() {
                 return true;
             }
-            let contact = message.header("Contact");
+            let contact = message.header("Contact").to_owned();
+            if let Some(uri) = message.contact() {
+                shared.contact = uri;
+            }
             let expires = message.header("Expires");
             let named = if status.starts_with('2') && !contact.is_empty() {
                 format!("Contact: {contact};expires={expires}\r\nExpires: {expires}\r\n")
@@ -379,6 +312,15 @@ fn settled(message: &Message, shared: &Mutex<Shared>) -> bool {
     }
 }
 
+/// One message, and whether there is anybody who wants the next.
+fn take_in(bytes: &[u8], shared: &Mutex<Shared>, send: &Sender<Message>) -> bool {
+    let Some(message) = Message::parse(bytes) else { return true };
+    if settled(&message, shared) || !shared.lock().unwrap().heard.insert(bytes.to_vec()) {
+        return true;
+    }
+    send.send(message).is_ok()
+}
+
 fn read_stream(mut stream: TcpStream, shared: &Mutex<Shared>, send: &Sender<Message>) {
     let (mut all, mut buffer) = (Vec::new(), [0; 16_384]);
     while let Ok(length) = stream.read(&mut buffer) {
@@ -388,10 +330,7 @@ fn read_stream(mut stream: TcpStream, shared: &Mutex<Shared>, send: &Sender<Mess
         all.extend_from_slice(&buffer[..length]);
         while let Some(length) = message::whole(&all) {
             let bytes: Vec<u8> = all.drain(..length).collect();
-            if let Some(message) = Message::parse(&bytes)
-                && !settled(&message, shared)
-                && send.send(message).is_err()
-            {
+            if !take_in(&bytes, shared, send) {
                 return;
             }
         }

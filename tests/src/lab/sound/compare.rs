@@ -1,9 +1,10 @@
 //! Whether this sound is that sound.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 
 use super::{RATE, Speech, duration};
 
@@ -25,42 +26,66 @@ impl Match {
 
 /// The best place of `needle` in `haystack` (which is not shorter), by normalised cross-correlation.
 pub fn correlate(needle: &[i16], haystack: &[i16]) -> Match {
-    let nothing = Match { score: 0.0, lag: 0 };
-    if needle.is_empty() || haystack.len() < needle.len() {
-        return nothing;
-    }
-    let size = (needle.len() + haystack.len()).next_power_of_two();
-    let mut planner = FftPlanner::<f64>::new();
-    let forward = planner.plan_fft_forward(size);
-    let spectrum = |samples: &[i16]| {
-        let mut buffer: Vec<Complex<f64>> =
-            samples.iter().map(|sample| Complex::new(f64::from(*sample), 0.0)).collect();
-        buffer.resize(size, Complex::default());
-        forward.process(&mut buffer);
-        buffer
-    };
-    let (short, mut product) = (spectrum(needle), spectrum(haystack));
-    product.iter_mut().zip(&short).for_each(|(long, short)| *long *= short.conj());
-    planner.plan_fft_inverse(size).process(&mut product);
+    Haystack::new(haystack, needle.len()).find(needle)
+}
 
-    let energy = |samples: &[i16]| samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
-    let own = energy(needle);
-    let mut window = energy(&haystack[..needle.len()]);
-    // Below this the haystack is silent there, and a quotient of two nothings would be anything.
-    let floor = needle.len() as f64 * 25.0;
-    let mut best = nothing;
-    for lag in 0..=haystack.len() - needle.len() {
-        if lag > 0 {
-            window += f64::from(haystack[lag + needle.len() - 1]).powi(2) - f64::from(haystack[lag - 1]).powi(2);
+/// Sound in which pieces are looked for. What does not depend on the piece is computed once: it is most of the work.
+struct Haystack<'a> {
+    samples: &'a [i16],
+    forward: Arc<dyn Fft<f64>>,
+    inverse: Arc<dyn Fft<f64>>,
+    spectrum: Vec<Complex<f64>>,
+}
+
+impl<'a> Haystack<'a> {
+    /// For pieces of at most this length.
+    fn new(samples: &'a [i16], longest: usize) -> Self {
+        let size = (longest + samples.len()).next_power_of_two();
+        let mut planner = FftPlanner::<f64>::new();
+        let (forward, inverse) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
+        let spectrum = spectrum(&*forward, samples);
+        Self { samples, forward, inverse, spectrum }
+    }
+
+    fn find(&self, needle: &[i16]) -> Match {
+        let nothing = Match { score: 0.0, lag: 0 };
+        let haystack = self.samples;
+        if needle.is_empty() || haystack.len() < needle.len() {
+            return nothing;
         }
-        if window > floor && own > floor {
-            let score = product[lag].re / size as f64 / (own * window).sqrt();
-            if score > best.score {
-                best = Match { score, lag };
+        let mut product = spectrum(&*self.forward, needle);
+        product.iter_mut().zip(&self.spectrum).for_each(|(short, long)| *short = long * short.conj());
+        self.inverse.process(&mut product);
+
+        let own = energy(needle);
+        let mut window = energy(&haystack[..needle.len()]);
+        // Below this the haystack is silent there, and a quotient of two nothings would be anything.
+        let floor = needle.len() as f64 * 25.0;
+        let mut best = nothing;
+        for lag in 0..=haystack.len() - needle.len() {
+            if lag > 0 {
+                window += f64::from(haystack[lag + needle.len() - 1]).powi(2) - f64::from(haystack[lag - 1]).powi(2);
+            }
+            if window > floor && own > floor {
+                let score = product[lag].re / self.spectrum.len() as f64 / (own * window).sqrt();
+                if score > best.score {
+                    best = Match { score, lag };
+                }
             }
         }
+        best
     }
-    best
+}
+
+fn spectrum(forward: &dyn Fft<f64>, samples: &[i16]) -> Vec<Complex<f64>> {
+    let mut buffer: Vec<Complex<f64>> = samples.iter().map(|sample| Complex::new(f64::from(*sample), 0.0)).collect();
+    buffer.resize(forward.len(), Complex::default());
+    forward.process(&mut buffer);
+    buffer
+}
+
+fn energy(samples: &[i16]) -> f64 {
+    samples.iter().map(|sample| f64::from(*sample).powi(2)).sum()
 }
 
 /// How much of what was heard is what was sent.
@@ -81,11 +106,12 @@ pub fn compare(sent: &Speech, heard: &[i16]) -> Comparison {
     let piece = RATE as usize / 2;
     let mut reference = sent.samples().to_vec();
     reference.extend_from_slice(&sent.samples()[..piece.min(sent.samples().len())]);
+    let sent = Haystack::new(&reference, piece);
     let mut scores = Vec::new();
     let pieces: Vec<&[i16]> = heard.chunks_exact(piece).collect();
     for window in &pieces {
         if loudness(window) > SILENCE {
-            scores.push(correlate(window, &reference).score);
+            scores.push(sent.find(window).score);
         }
     }
     scores.sort_by(f64::total_cmp);
@@ -101,7 +127,7 @@ pub fn compare(sent: &Speech, heard: &[i16]) -> Comparison {
 const SILENCE: f64 = 60.0;
 
 fn loudness(samples: &[i16]) -> f64 {
-    (samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / samples.len().max(1) as f64).sqrt()
+    (energy(samples) / samples.len().max(1) as f64).sqrt()
 }
 
 /// Silences of at least this length: when each begins and how long it is.
