@@ -63,6 +63,13 @@ pub fn correlate(needle: &[i16], haystack: &[i16]) -> Match {
     best
 }
 
+/// The best place of a steady tone of this length. In a tone of another height or in speech the score stays below 0.5.
+pub fn find_tone(hz: f64, length: Duration, heard: &[i16]) -> Match {
+    let samples = (length.as_secs_f64() * f64::from(RATE)) as usize;
+    let wave = |index: usize| (std::f64::consts::TAU * hz * index as f64 / f64::from(RATE)).sin() * 10_000.0;
+    correlate(&(0..samples).map(|index| wave(index) as i16).collect::<Vec<_>>(), heard)
+}
+
 /// How much of what was heard is what was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -160,6 +167,19 @@ mod tests {
     fn another_voice_is_not_it() {
         let comparison = compare(&speech(3), speech(4).samples());
         assert!(comparison.score < 0.4, "{comparison:?}");
+    }
+
+    #[test]
+    fn a_tone_is_found_where_it_begins_and_in_nothing_else() {
+        let second = Duration::from_secs(1);
+        let tone = |hz: f64, count: usize| (0..count).map(move |i| ((i as f64 * hz * 0.000_785_4).sin() * 3e3) as i16);
+        let mut heard = vec![0; 4_000];
+        heard.extend(tone(660.0, 960).chain(tone(990.0, 1_440)));
+        let (low, high) = (find_tone(660.0, second / 10, &heard), find_tone(990.0, second / 10, &heard));
+        assert!(low.score > 0.9 && low.delay().abs_diff(second / 2) < second / 40, "{low:?}");
+        assert!(high.score > 0.9 && high.delay() > low.delay(), "{high:?}");
+        let other: Vec<i16> = tone(440.0, 8_000).chain(speech(8).samples().iter().copied()).collect();
+        assert!(find_tone(660.0, second / 10, &other).score < 0.8, "{:?}", find_tone(660.0, second / 10, &other));
     }
 
     #[test]
