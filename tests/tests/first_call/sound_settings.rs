@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use linedesk_tests::lab::sound::{compare, find_tone};
+use anyhow::Result;
+use linedesk_tests::lab::sound::find_tone;
 use linedesk_tests::lab::{Desk, Ears, SHORT, Speech, until};
 use serde_json::json;
 
-use crate::line::Line;
+use crate::line::{Line, hears};
 
 /// The devices of the lab's card, as people read them.
 pub const MICROPHONE: &str = "VirtualMic";
@@ -58,7 +58,7 @@ async fn sound_is_tried_before_the_first_call() -> Result<()> {
     let mouth = sound.say(&speech)?;
     desk.see("[data-part=record-steps][data-step=playing]").await?;
     drop(mouth);
-    hears_herself(&ears, &speech).await?;
+    hears("what was recorded is played", &speech, 6, || ears.so_far()).await?;
     desk.see_no("[data-part=record-steps]").await?;
     ears.stop().await?;
 
@@ -67,7 +67,7 @@ async fn sound_is_tried_before_the_first_call() -> Result<()> {
     let ears = sound.listen().await?;
     let speech = Speech::new(43, Duration::from_secs(8));
     let _mouth = sound.say(&speech)?;
-    hears_herself(&ears, &speech).await?;
+    hears("the PBX says it back", &speech, 6, || ears.so_far()).await?;
     line.hang_up().await?;
     line.lab.done();
     Ok(())
@@ -137,18 +137,4 @@ async fn hears_the_tone(ears: &Ears) -> Result<()> {
         (find_tone(440.0, Duration::from_secs(1), &ears.so_far().ok()?).score > 0.9).then_some(())
     })
     .await
-}
-
-async fn hears_herself(ears: &Ears, speech: &Speech) -> Result<()> {
-    let mut last = None;
-    let heard = until("she hears herself", SHORT, async || {
-        let heard = compare(speech, &ears.so_far().ok()?);
-        let enough = heard.windows >= 6;
-        last = Some(heard.clone());
-        enough.then_some(heard)
-    })
-    .await
-    .with_context(|| format!("heard {last:?}"))?;
-    ensure!(heard.score > 0.7, "what she hears is not what she said: {heard:?}");
-    Ok(())
 }
