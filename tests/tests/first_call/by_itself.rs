@@ -17,7 +17,7 @@ const NEVER: Duration = Duration::from_secs(2);
 async fn a_queue_call_is_answered_by_itself_and_says_so() -> Result<()> {
     let line = under_the_rule("by-itself").await?;
     choose_the_microphone(&line).await?;
-    let (his, hers) = (Speech::new(31, Duration::from_secs(7)), Speech::new(32, Duration::from_secs(8)));
+    let (his, hers) = (Speech::new(31, Duration::from_secs(7)), Speech::new(32, Duration::from_secs(12)));
     // He is silent while it beeps, then speaks, then she does.
     let mut waits = vec![0; 3 * RATE as usize];
     waits.extend(his.samples());
@@ -40,9 +40,9 @@ async fn a_queue_call_is_answered_by_itself_and_says_so() -> Result<()> {
     .await?;
     drop(ears);
     let ears = line.desktop.sound.listen().await?;
-    hears("Anna hears the customer", &his, 6, || ears.so_far()).await?;
+    hears("Anna hears the customer", &his, || ears.so_far()).await?;
     let (speaks, _mouth) = (Instant::now(), line.desktop.sound.say(&hers)?);
-    hears("the customer hears Anna", &hers, 8, || Ok(customer.heard().from(speaks).samples())).await?;
+    hears("the customer hears Anna", &hers, || Ok(customer.heard().from(speaks).samples())).await?;
     line.hang_up().await?;
     customer.ended(SHORT).await?;
 

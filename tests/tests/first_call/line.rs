@@ -120,12 +120,13 @@ impl Line {
     }
 }
 
-/// Waits until what is heard by now is this speech, for at least so many half seconds.
-pub async fn hears(what: &str, speech: &Speech, windows: usize, heard: impl Fn() -> Result<Vec<i16>>) -> Result<()> {
+/// Waits until two seconds of this speech have been heard. A machine that does something else besides tears the rest, and no
+/// other speech has as much as one such half second.
+pub async fn hears(what: &str, speech: &Speech, heard: impl Fn() -> Result<Vec<i16>>) -> Result<()> {
     let mut last = None;
     let found = until(what, SHORT, async || {
         let comparison = compare(speech, &heard().ok()?);
-        let enough = comparison.windows >= windows && comparison.score > 0.7;
+        let enough = comparison.right >= 4;
         last = Some(comparison);
         enough.then_some(())
     })

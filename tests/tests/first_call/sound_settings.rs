@@ -58,16 +58,16 @@ async fn sound_is_tried_before_the_first_call() -> Result<()> {
     let mouth = sound.say(&speech)?;
     desk.see("[data-part=record-steps][data-step=playing]").await?;
     drop(mouth);
-    hears("what was recorded is played", &speech, 6, || ears.so_far()).await?;
+    hears("what was recorded is played", &speech, || ears.so_far()).await?;
     desk.see_no("[data-part=record-steps]").await?;
     ears.stop().await?;
 
     desk.click("[data-do=echo-call]").await?;
     desk.see("[data-part=call][data-phase=talking]").await?;
     let ears = sound.listen().await?;
-    let speech = Speech::new(43, Duration::from_secs(8));
+    let speech = Speech::new(43, Duration::from_secs(12));
     let _mouth = sound.say(&speech)?;
-    hears("the PBX says it back", &speech, 6, || ears.so_far()).await?;
+    hears("the PBX says it back", &speech, || ears.so_far()).await?;
     line.hang_up().await?;
     line.lab.done();
     Ok(())
@@ -134,7 +134,7 @@ async fn plays_on_the_second(line: &Line, desk: &Desk) -> Result<()> {
 
 async fn hears_the_tone(ears: &Ears) -> Result<()> {
     until("the tone is heard", SHORT, async || {
-        (find_tone(440.0, Duration::from_secs(1), &ears.so_far().ok()?).score > 0.9).then_some(())
+        (find_tone(440.0, Duration::from_millis(300), &ears.so_far().ok()?).score > 0.9).then_some(())
     })
     .await
 }

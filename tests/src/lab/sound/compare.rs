@@ -63,7 +63,7 @@ pub fn correlate(needle: &[i16], haystack: &[i16]) -> Match {
     best
 }
 
-/// The best place of a steady tone of this length. In a tone of another height or in speech the score stays below 0.5.
+/// The best place of a steady tone of this length. Another tone, or speech, stays below 0.8.
 pub fn find_tone(hz: f64, length: Duration, heard: &[i16]) -> Match {
     let samples = (length.as_secs_f64() * f64::from(RATE)) as usize;
     let wave = |index: usize| (std::f64::consts::TAU * hz * index as f64 / f64::from(RATE)).sin() * 10_000.0;
@@ -79,6 +79,8 @@ pub struct Comparison {
     pub worst: f64,
     /// Windows that were not silent.
     pub windows: usize,
+    /// Windows that are that sound beyond doubt.
+    pub right: usize,
     /// Share of silent windows.
     pub silent: f64,
 }
@@ -100,6 +102,7 @@ pub fn compare(sent: &Speech, heard: &[i16]) -> Comparison {
         score: scores.get(scores.len() / 2).copied().unwrap_or(0.0),
         worst: scores.first().copied().unwrap_or(0.0),
         windows: scores.len(),
+        right: scores.iter().filter(|score| **score > 0.7).count(),
         silent: if pieces.is_empty() { 1.0 } else { 1.0 - scores.len() as f64 / pieces.len() as f64 },
     }
 }
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn another_voice_is_not_it() {
         let comparison = compare(&speech(3), speech(4).samples());
-        assert!(comparison.score < 0.4, "{comparison:?}");
+        assert!(comparison.score < 0.4 && comparison.right == 0, "{comparison:?}");
     }
 
     #[test]
