@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::awake::Awake;
 use crate::cache::Cache;
 use crate::clock;
-use crate::desk::{Answering, Ask, Desk, Event};
+use crate::desk::{Answering, Ask, Desk, Event, Refused};
 use crate::host::{Answer, Method, PhoneError, RequestError, SignInForm, ViewUpdate};
 use crate::keyring::Keyring;
 use crate::outbox::Outbox;
@@ -96,6 +96,7 @@ pub async fn start(options: Options, keyring: Arc<dyn Keyring>) -> Result<Handle
     let mut desk = Desk {
         awake: Awake::start(),
         answering: Answering::default(),
+        refused: Refused::default(),
         sound_asked: 0,
         sound_kept: 0,
         options,

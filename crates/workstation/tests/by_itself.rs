@@ -1,5 +1,5 @@
-//! What the workstation tells a softphone by itself: how it is to sound, and which calls it answers. The softphone here is a
-//! socket that says what the test wants and writes down what it is asked.
+//! What the workstation tells a softphone by itself: how it is to sound, and which calls it answers or refuses. The softphone
+//! here is a socket that says what the test wants and writes down what it is asked.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use central_api::{BASE, PROTOCOL, path};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use softphone_api::attach::ATTACH_FILE;
-use softphone_api::{Command, SoundSettings, frame};
+use softphone_api::{CallId, CallPhase, Command, RejectReason, SoundSettings, frame};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,7 +189,7 @@ async fn until(handle: &Handle, what: &str, right: impl Fn(&View) -> bool) {
 
 fn operator(kind: &str) -> Value {
     json!({"status": {"kind": kind, "since_ms": 0, "by": {"who": "operator"}}, "memberships": {}, "phones": {}, "pbxs": {},
-        "calls": {"c1": {"queue": 1, "queue_name": "Support"}}})
+        "calls": {"c1": {"queue": 1, "queue_name": "Support"}, "c2": {"queue": 2, "queue_name": "Sales"}}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,11 +245,15 @@ async fn a_level_is_shown_while_a_test_runs() {
     assert_eq!(shown(&handle.view().borrow()), None);
 }
 
-fn ringing(answer_after_s: Option<u16>) -> Value {
-    let call = json!({"id": 1, "account": "7", "sip_call_id": "c1", "direction": "incoming", "phase": "ringing",
+fn call(id: u64, phase: &str, answer_after_s: Option<u16>) -> Value {
+    let call = json!({"id": id, "account": "7", "sip_call_id": format!("c{id}"), "direction": "incoming", "phase": phase,
         "remote_number": "1", "started_at_ms": 1, "age_ms": 1, "muted": false, "encrypted": false,
         "answer_after_s": answer_after_s});
     json!({"event": "call", "call": call})
+}
+
+fn ringing(answer_after_s: Option<u16>) -> Value {
+    call(1, "ringing", answer_after_s)
 }
 
 fn with_headset() -> Value {
@@ -321,4 +325,31 @@ async fn nobody_is_answered_for_who_is_not_available() {
     until(&handle, "it rings", |view| view.calls().next().is_some()).await;
     handle.phone(Command::Devices).await.expect("taken");
     assert_eq!(next_wish(&mut softphone).await, Command::Devices);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_at_the_headset_refuses_the_queue_call_beside_it_and_one_at_the_screen_does_so_itself() {
+    for at_the_screen in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut softphone = Softphone::start(dir.path(), false);
+        let handle = signed_in(dir.path(), central("off", operator("available")).await).await;
+        until(&handle, "central and softphone", |view| view.phone.is_some() && view.me.is_some()).await;
+        softphone.says(call(1, "ringing", None));
+        softphone.says(call(2, "ringing", None));
+        until(&handle, "both ring", |view| view.calls().count() == 2).await;
+        if at_the_screen {
+            let answer = |busy| Command::Answer { call: CallId(1), end_running: false, busy, by_itself: false };
+            handle.phone(answer(Vec::new())).await.expect("taken");
+            assert_eq!(next_wish(&mut softphone).await, answer(vec![CallId(2)]));
+        }
+        softphone.says(call(1, "connecting", None));
+        softphone.says(call(1, "talking", None));
+        until(&handle, "talking", |view| view.calls().any(|call| call.phase == CallPhase::Talking)).await;
+        handle.phone(Command::Devices).await.expect("taken");
+        if !at_the_screen {
+            let busy = Command::Reject { call: CallId(2), reason: RejectReason::Busy };
+            assert_eq!(next_wish(&mut softphone).await, busy);
+        }
+        assert_eq!(next_wish(&mut softphone).await, Command::Devices, "and no more than that");
+    }
 }

@@ -13,6 +13,9 @@ use super::driver::free_port;
 use super::pbx::sip_password;
 use super::{Lab, Pbx, Process, SHORT, certificate, program};
 
+/// What the lab's dialplan says back to whoever calls it.
+const ECHO: &str = "600";
+
 /// Somebody of the office.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -87,7 +90,8 @@ impl Office {
         let Self { people, ami, sip, transport, encryption, tls_ca_pem, after_call_s, more } = self;
         let mut text = format!(
             "[tenant]\nname = \"Linedesk demo\"\nafter_call_s = {after_call_s}\n\n[[pbx]]\nname = \"lab\"\nhost = \"{}\"\nport = {}\nusername = \"linedesk\"\n\
-             secret = \"linedesk-ami\"\nmanaged = true\nsip = {{ server = \"{}\", port = {}, transport = \"{transport}\", encryption = \"{encryption}\"{} }}\n",
+             secret = \"linedesk-ami\"\nmanaged = true\nsip = {{ server = \"{}\", port = {}, transport = \"{transport}\", encryption = \"{encryption}\"{} }}\n\
+             codes = {{ echo_test = \"{ECHO}\" }}\n",
             ami.ip(),
             ami.port(),
             sip.0,

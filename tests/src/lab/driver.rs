@@ -147,6 +147,15 @@ impl Driver {
         Ok(())
     }
 
+    /// Waits until a list has an option of this text (which has no quotes), then chooses it as a mouse would.
+    pub async fn choose(&self, css: &str, option: &str) -> Result<()> {
+        let script =
+            "return [...document.querySelectorAll(`${arguments[0]} option`)].some(o => o.text === arguments[1])";
+        self.page_until(&format!("{css} offers {option:?}"), SHORT, script, vec![json!(css), json!(option)]).await?;
+        let list = self.client.find(Locator::Css(css)).await?;
+        list.select_by_label(option).await.with_context(|| format!("cannot choose {option:?} in {css}"))
+    }
+
     /// Types into whatever has the focus (`'\u{e039}'` is F9 in WebDriver's words).
     pub async fn type_keys(&self, keys: &str) -> Result<()> {
         self.client.active_element().await?.send_keys(keys).await?;

@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use linedesk_tests::lab::sound::compare;
-use linedesk_tests::lab::{Caller, Customer, Heard, SHORT, Speech, Subscriber, until};
+use anyhow::{Result, ensure};
+use linedesk_tests::lab::{Caller, Customer, SHORT, Speech, Subscriber};
 
-use crate::line::Line;
+use crate::line::{Line, hears};
 
 const COLLEAGUE: &str = "84950001122";
 const CUSTOMERS_CARD: &str = "[data-part=call]:not(:has([data-part=about]))";
@@ -131,21 +130,6 @@ async fn consult(line: &Line) -> Result<()> {
 /// From now on, not in what was heard before.
 async fn hear_each_other(customer: &Customer, theirs: &Speech, colleague: &Subscriber, his: &Speech) -> Result<()> {
     let from = Instant::now();
-    hears("the customer hears the colleague", || customer.heard().from(from), theirs).await?;
-    hears("the colleague hears the customer", || colleague.heard().from(from), his).await
-}
-
-async fn hears(what: &str, heard: impl Fn() -> Heard, speech: &Speech) -> Result<()> {
-    let mut last = None;
-    let found = until(what, SHORT, async || {
-        // The last three seconds: what was played while the two were joined is no part of it.
-        let samples = heard().samples();
-        let recent = &samples[samples.len().saturating_sub(24_000)..];
-        let comparison = compare(speech, recent);
-        let enough = comparison.windows >= 5 && comparison.score > 0.7;
-        last = Some(comparison);
-        enough.then_some(())
-    })
-    .await;
-    found.with_context(|| format!("{what}: {last:?}"))
+    hears("the customer hears the colleague", theirs, || Ok(customer.heard().from(from).samples())).await?;
+    hears("the colleague hears the customer", his, || Ok(colleague.heard().from(from).samples())).await
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use linedesk_tests::lab::{AmiEvent, Central, Desk, Desktop, Lab, Office, Pbx, Version};
+use linedesk_tests::lab::sound::compare;
+use linedesk_tests::lab::{AmiEvent, Central, Desk, Desktop, Lab, Office, Pbx, SHORT, Speech, Version, until};
 
 /// Anna's number.
 pub const ANNA: &str = "1001";
@@ -117,6 +118,20 @@ impl Line {
         }
         Ok(Duration::from_secs(seconds))
     }
+}
+
+/// Waits until two seconds of this speech have been heard. A machine that does something else besides tears the rest, and no
+/// other speech has as much as one such half second.
+pub async fn hears(what: &str, speech: &Speech, heard: impl Fn() -> Result<Vec<i16>>) -> Result<()> {
+    let mut last = None;
+    let found = until(what, SHORT, async || {
+        let comparison = compare(speech, &heard().ok()?);
+        let enough = comparison.right >= 4;
+        last = Some(comparison);
+        enough.then_some(())
+    })
+    .await;
+    found.with_context(|| format!("{what}: {last:?}"))
 }
 
 /// Anna's channel began to ring.

@@ -3,6 +3,7 @@
 //! `cargo xtask test --only first-call` runs these one at a time, each in a lab of its own.
 
 mod break_downs;
+mod by_itself;
 mod call_window;
 mod closing;
 mod handing_over;
@@ -12,3 +13,4 @@ mod pbx_changes;
 mod queue_call;
 mod refusals;
 mod seats;
+mod sound_settings;

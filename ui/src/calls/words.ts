@@ -81,5 +81,6 @@ export function soundFigures(quality: Quality): string {
     const rtt = figure(Math.round(quality.rtt_ms));
     parts.push(t`there and back ${rtt} ms`);
   }
-  return parts.join(' · ');
+  // A figure stays with its unit.
+  return parts.map((part) => part.replaceAll(' ', '\u00a0')).join(' · ');
 }

@@ -43,7 +43,7 @@ impl Desk {
             situations.push(Situation {
                 call,
                 age,
-                of_a_queue: super::phone::is_of_a_queue(&self.view, call),
+                of_a_queue: super::beside::is_of_a_queue(&self.view, call),
                 ordered: self.answering.ordered.contains(&call.id),
             });
         }
@@ -56,7 +56,7 @@ impl Desk {
             Some((call, _)) => {
                 tracing::info!(call = call.0, ?rule, "call {} is answered by itself", call.0);
                 self.answering.ordered.push(call);
-                let busy = super::phone::queue_calls_beside(&self.view, call);
+                let busy = self.refused.with_answer(&self.view, call);
                 let command = Command::Answer { call, end_running: false, busy, by_itself: true };
                 self.order(Order::Command(command, None));
             }

@@ -1,11 +1,13 @@
 //! The core: one loop over one closed `Event`, which owns the view.
 
+mod beside;
 mod by_itself;
 mod central;
 mod phone;
 mod secrets;
 mod session;
 
+pub(crate) use beside::Refused;
 pub(crate) use by_itself::Answering;
 
 use central_api::{Reason, SignedIn, SoftphoneProfile};
@@ -119,6 +121,7 @@ pub(crate) struct Session {
 pub(crate) struct Desk {
     pub(crate) awake: Awake,
     pub(crate) answering: Answering,
+    pub(crate) refused: Refused,
     /// Number of the last choice about sound, and of the last one that was kept.
     pub(crate) sound_asked: u64,
     pub(crate) sound_kept: u64,

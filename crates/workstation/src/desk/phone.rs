@@ -1,8 +1,7 @@
 //! What the softphone says, and what it is told.
 
 use softphone_api::{
-    Call, CallDirection, CallId, CallPhase, CallRecord, Command, EndedBy, Event as PhoneChange, Reply, Snapshot,
-    SoundSettings,
+    CallDirection, CallRecord, Command, EndedBy, Event as PhoneChange, Reply, Snapshot, SoundSettings,
 };
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -11,7 +10,7 @@ use super::{Desk, Event};
 use crate::clock;
 use crate::host::PhoneError;
 use crate::softphone::{Order, PhoneEvent, configuration};
-use crate::view::{NoticeKind, PhoneView, ProcessState, ProfileView, SoftphoneProcess, View};
+use crate::view::{NoticeKind, PhoneView, ProcessState, ProfileView, SoftphoneProcess};
 
 impl Desk {
     pub(crate) fn phone_event(&mut self, event: PhoneEvent) {
@@ -47,7 +46,11 @@ impl Desk {
                 phone.registrations.insert(registration.account.0.clone(), registration);
             }
             PhoneChange::AccountRemoved { account } => drop(phone.registrations.remove(&account.0)),
-            PhoneChange::Call { call } => drop(phone.calls.insert(call.id.0, *call)),
+            PhoneChange::Call { call } => {
+                let id = call.id;
+                let before = phone.calls.insert(id.0, *call).map(|call| call.phase);
+                self.refuse_beside(id, before);
+            }
             PhoneChange::CallEnded { record } => {
                 // Seen once as it ended: what became of it at the last may have come in the same moment.
                 phone.calls.insert(record.call.id.0, record.call.clone());
@@ -82,7 +85,7 @@ impl Desk {
 
     pub(crate) fn phone_command(&mut self, mut command: Command, reply: oneshot::Sender<Result<Reply, PhoneError>>) {
         if let Command::Answer { call, busy, .. } = &mut command {
-            busy.extend(queue_calls_beside(&self.view, *call));
+            busy.extend(self.refused.with_answer(&self.view, *call));
         }
         let own = matches!(command, Command::Configure { .. } | Command::ShellIs { .. } | Command::Shutdown { .. });
         let refusal = if own {
@@ -157,7 +160,7 @@ impl Desk {
     }
 }
 
-fn from_snapshot(snapshot: Snapshot) -> PhoneView {
+pub(super) fn from_snapshot(snapshot: Snapshot) -> PhoneView {
     PhoneView {
         registrations: snapshot.registrations.into_iter().map(|state| (state.account.0.clone(), state)).collect(),
         calls: snapshot.calls.into_iter().map(|call| (call.id.0, call)).collect::<BTreeMap<_, _>>(),
@@ -165,18 +168,6 @@ fn from_snapshot(snapshot: Snapshot) -> PhoneView {
         headset: snapshot.headset,
         level: None,
     }
-}
-
-/// Calls of queues that ring besides this one: their customers go on to somebody who is free.
-pub(super) fn queue_calls_beside(view: &View, answered: CallId) -> Vec<CallId> {
-    let beside = view.calls().filter(|call| call.id != answered && call.phase == CallPhase::Ringing);
-    beside.filter(|call| is_of_a_queue(view, call)).map(|call| call.id).collect()
-}
-
-/// Central's half of the call says so; until it is here nobody knows.
-pub(super) fn is_of_a_queue(view: &View, call: &Call) -> bool {
-    let queue = || view.me.as_ref()?.get("calls")?.get(&call.sip_call_id)?.get("queue");
-    queue().is_some_and(|queue| !queue.is_null())
 }
 
 /// An ordinary hang-up says itself; so does a call that the caller took back or the operator declined.
@@ -190,32 +181,5 @@ fn is_worth_saying(record: &CallRecord) -> bool {
             // Of a colleague who did not take a call over, that call says it.
             unanswered && call.consults_for.is_none()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use softphone_api::{CallId, Snapshot};
-
-    use super::{from_snapshot, queue_calls_beside};
-    use crate::view::View;
-
-    #[test]
-    fn who_else_rings_out_of_a_queue() {
-        let call = |id: u64, phase: &str| {
-            json!({"id": id, "account": "7", "sip_call_id": format!("c{id}"), "direction": "incoming", "phase": phase,
-                "remote_number": "1", "started_at_ms": 1, "age_ms": 1, "muted": false, "encrypted": false})
-        };
-        let calls = [call(1, "ringing"), call(2, "ringing"), call(3, "ringing"), call(4, "held"), call(5, "ringing")];
-        let snapshot = json!({"event_number": 1, "at_ms": 1, "registrations": [], "calls": calls,
-            "sound": {"capture": {"use": "system"}, "playback": {"use": "system"}}});
-        let mut view = View::empty(String::new(), String::new());
-        view.phone = Some(from_snapshot(serde_json::from_value::<Snapshot>(snapshot).expect("a snapshot")));
-        assert_eq!(queue_calls_beside(&view, CallId(1)), []);
-        // 3 is known to be direct, 5 is not known yet.
-        view.me = Some(json!({"calls": {"c1": {"queue": 1}, "c2": {"queue": 2}, "c3": {}, "c4": {"queue": 2}}}));
-        assert_eq!(queue_calls_beside(&view, CallId(1)), [CallId(2)]);
-        assert_eq!(queue_calls_beside(&view, CallId(3)), [CallId(1), CallId(2)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{Speech, read_raw, write_wav};
 use crate::lab::{Lab, Process, SHORT, until};
@@ -88,6 +88,16 @@ impl Sound {
         })
         .await?;
         Ok(Ears { process, file })
+    }
+
+    /// Plugs another loudspeaker in, by the name that people read.
+    pub async fn plug_loudspeaker(&self, label: &str) -> Result<()> {
+        let mut load = self.client("pactl");
+        load.args(["load-module", "module-null-sink", "norewinds=1"]);
+        load.arg(format!("sink_properties=device.description={label}"));
+        let loaded = load.output().await?;
+        ensure!(loaded.status.success(), "no loudspeaker: {}", String::from_utf8_lossy(&loaded.stderr));
+        Ok(())
     }
 
     /// Takes the card away, as when the headset is pulled; [`Sound::plug`] brings it back.

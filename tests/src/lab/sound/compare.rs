@@ -88,6 +88,13 @@ fn energy(samples: &[i16]) -> f64 {
     samples.iter().map(|sample| f64::from(*sample).powi(2)).sum()
 }
 
+/// The best place of a steady tone of this length. Another tone, or speech, stays below 0.8.
+pub fn find_tone(hz: f64, length: Duration, heard: &[i16]) -> Match {
+    let samples = (length.as_secs_f64() * f64::from(RATE)) as usize;
+    let wave = |index: usize| (std::f64::consts::TAU * hz * index as f64 / f64::from(RATE)).sin() * 10_000.0;
+    correlate(&(0..samples).map(|index| wave(index) as i16).collect::<Vec<_>>(), heard)
+}
+
 /// How much of what was heard is what was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -97,6 +104,8 @@ pub struct Comparison {
     pub worst: f64,
     /// Windows that were not silent.
     pub windows: usize,
+    /// Windows that are that sound beyond doubt.
+    pub right: usize,
     /// Share of silent windows.
     pub silent: f64,
 }
@@ -119,6 +128,7 @@ pub fn compare(sent: &Speech, heard: &[i16]) -> Comparison {
         score: scores.get(scores.len() / 2).copied().unwrap_or(0.0),
         worst: scores.first().copied().unwrap_or(0.0),
         windows: scores.len(),
+        right: scores.iter().filter(|score| **score > 0.7).count(),
         silent: if pieces.is_empty() { 1.0 } else { 1.0 - scores.len() as f64 / pieces.len() as f64 },
     }
 }
@@ -185,7 +195,20 @@ mod tests {
     #[test]
     fn another_voice_is_not_it() {
         let comparison = compare(&speech(3), speech(4).samples());
-        assert!(comparison.score < 0.4, "{comparison:?}");
+        assert!(comparison.score < 0.4 && comparison.right == 0, "{comparison:?}");
+    }
+
+    #[test]
+    fn a_tone_is_found_where_it_begins_and_in_nothing_else() {
+        let second = Duration::from_secs(1);
+        let tone = |hz: f64, count: usize| (0..count).map(move |i| ((i as f64 * hz * 0.000_785_4).sin() * 3e3) as i16);
+        let mut heard = vec![0; 4_000];
+        heard.extend(tone(660.0, 960).chain(tone(990.0, 1_440)));
+        let (low, high) = (find_tone(660.0, second / 10, &heard), find_tone(990.0, second / 10, &heard));
+        assert!(low.score > 0.9 && low.delay().abs_diff(second / 2) < second / 40, "{low:?}");
+        assert!(high.score > 0.9 && high.delay() > low.delay(), "{high:?}");
+        let other: Vec<i16> = tone(440.0, 8_000).chain(speech(8).samples().iter().copied()).collect();
+        assert!(find_tone(660.0, second / 10, &other).score < 0.8, "{:?}", find_tone(660.0, second / 10, &other));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 pub use alaw::{decode, encode};
 pub use card::{Ears, Sound};
-pub use compare::{Comparison, Match, compare, correlate, silences};
+pub use compare::{Comparison, Match, compare, correlate, find_tone, silences};
 pub use speech::Speech;
 
 /// Samples in a second.
