@@ -15,10 +15,29 @@ pub struct Selection<'a> {
     pub name: &'a str,
     /// nextest filter expression.
     pub filter: &'a str,
-    /// Ignored tests (those that need a lab), or the others.
-    pub ignored: bool,
+    /// Which of them.
+    pub which: Which,
     /// Inside a network namespace of its own.
     pub lab: Option<Namespace>,
+}
+
+/// Tests that need a lab are marked as ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    Ignored,
+    NotIgnored,
+    All,
+}
+
+impl Which {
+    /// For `--run-ignored`.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ignored => "only",
+            Self::NotIgnored => "default",
+            Self::All => "all",
+        }
+    }
 }
 
 /// How the tests of a lab have their namespace.
@@ -91,11 +110,11 @@ pub fn run_with(context: &Context, selections: &[Selection], variables: &[(&str,
 
 /// The command, and what it leaves out because it cannot be done here.
 fn prepare(context: &Context, selection: Selection) -> (Option<Command>, Vec<Skip>) {
-    let Selection { name: _, filter, ignored, lab } = selection;
+    let Selection { name: _, filter, which, lab } = selection;
     let mut filter = format!("({filter})");
     let mut skipped = Vec::new();
     let mut leave_out = |what: &str, why: String| {
-        let count = list(context, &format!("{filter} and {what}"), ignored);
+        let count = list(context, &format!("{filter} and {what}"), which);
         if count > 0 {
             eprintln!("  ! {count} SKIPPED: {why}");
             skipped.push(Skip { count, why });
@@ -135,7 +154,7 @@ fn prepare(context: &Context, selection: Selection) -> (Option<Command>, Vec<Ski
         "-E",
         &filter,
     ];
-    arguments.extend(if ignored { ["--run-ignored", "only"] } else { ["--run-ignored", "default"] });
+    arguments.extend(["--run-ignored", which.word()]);
     let Some(namespace) = lab else { return (Some(nextest(context, &arguments)), skipped) };
     if !namespace.beside_each_other {
         // They share fixed ports and a clock that sound depends on.
@@ -165,9 +184,9 @@ fn count(what: &str, finished: &Finished) -> Result<Counts> {
 }
 
 /// How many tests a filter takes.
-fn list(context: &Context, filter: &str, ignored: bool) -> u32 {
-    let run = if ignored { "only" } else { "default" };
-    let mut list = nextest(context, &["list", "--message-format", "oneline", "--run-ignored", run, "-E", filter]);
+fn list(context: &Context, filter: &str, which: Which) -> u32 {
+    let mut list =
+        nextest(context, &["list", "--message-format", "oneline", "--run-ignored", which.word(), "-E", filter]);
     answer(&mut list).map_or(0, |lines| lines.lines().filter(|line| !line.trim().is_empty()).count() as u32)
 }
 

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::nextest::{self, Namespace, Selection};
+use super::nextest::{self, Namespace, Selection, Which};
 use super::{Context, Counts};
 use crate::command::{answer, command, must};
 use crate::paths;
 
 const FLAGS: &str = "-fsanitize=address -fno-omit-frame-pointer";
 /// Memory is measured elsewhere: here it is the sanitizer's.
-const FILTER: &str = "package(linedesk-softphone) and not binary(memory)";
+const FILTER: &str = "package(linedesk-softphone) and kind(test) and not binary(memory)";
 
 /// The softphone, in a target directory of its own.
 pub fn build(context: &Context) -> Result<()> {
@@ -30,7 +30,7 @@ pub fn build(context: &Context) -> Result<()> {
 /// Runs it.
 pub fn run(context: &Context, under: &'static [&'static str]) -> Result<Counts> {
     let lab = Some(Namespace { under, ..Namespace::default() });
-    let selection = Selection { name: "softphone with AddressSanitizer", filter: FILTER, ignored: true, lab };
+    let selection = Selection { name: "softphone with AddressSanitizer", filter: FILTER, which: Which::All, lab };
     let program = directory().join(host()?).join("debug/linedesk-softphone");
     let runtime = answer(&mut command("cc", ["-print-file-name=libasan.so"])).unwrap_or_default();
     if !program.is_file() {

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::nextest::{self, Namespace, Selection};
+use super::nextest::{self, Namespace, Selection, Which};
 use super::sanitized;
-use super::{Context, Counts, FEATURES, counts};
+use super::{Context, Counts, FEATURES, Skip, counts};
 use crate::command::{tail, watched};
 
 /// What has to be built before.
@@ -73,7 +73,8 @@ fn catalogues(context: &Context) -> Result<Counts> {
 }
 
 fn unit(context: &Context) -> Result<Counts> {
-    nextest::run(context, &[Selection { name: "unit", filter: "all()", ignored: false, lab: None }])
+    let filter = format!("not {OF_SOFTPHONE}");
+    nextest::run(context, &[Selection { name: "unit", filter: &filter, which: Which::NotIgnored, lab: None }])
 }
 
 fn ui(context: &Context) -> Result<Counts> {
@@ -90,6 +91,9 @@ fn central(context: &Context) -> Result<Counts> {
     live(context, "central", "package(linedesk-central) or package(ami)", BESIDE_A_PBX)
 }
 
+/// Tests that run the softphone, whether they need a lab or not: all of them are one suite.
+const OF_SOFTPHONE: &str = "((package(linedesk-softphone) or package(pjproject-sys)) and kind(test))";
+
 /// Most of the time they wait, so they do it in namespaces beside each other: two have sound, two have calls without, and one,
 /// which takes what processor the others leave, is harassed.
 fn softphone(context: &Context) -> Result<Counts> {
@@ -97,7 +101,7 @@ fn softphone(context: &Context) -> Result<Counts> {
         "binary(devices) or binary(heard) or binary(loudness) or binary(ringing) or binary(sound_tests)";
     const NETWORK: &str = "binary(moved) or binary(network) or binary(servers) or binary(turn)";
     const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages)";
-    let of_softphone = |which: &str| format!("package(linedesk-softphone) and ({which})");
+    let of_softphone = |which: &str| format!("{OF_SOFTPHONE} and package(linedesk-softphone) and ({which})");
     let beside_a_pbx = Some(Namespace { under: BESIDE_A_PBX, ..Namespace::default() });
     // They are their own PBX, each of them.
     let without_pbx = Some(Namespace { beside_each_other: true, yields: true, ..Namespace::default() });
@@ -106,12 +110,21 @@ fn softphone(context: &Context) -> Result<Counts> {
         ("softphone-voice", "package(linedesk-tests) and binary(voice)".to_owned(), Some(Namespace::default())),
         ("softphone-network", of_softphone(NETWORK), beside_a_pbx),
         ("softphone-calls", of_softphone(&format!("not ({SOUND} or {NETWORK} or {HARASSED})")), beside_a_pbx),
-        ("softphone-harassed", format!("{} or package(pjproject-sys)", of_softphone(HARASSED)), without_pbx),
+        (
+            "softphone-harassed",
+            format!("{} or {OF_SOFTPHONE} and package(pjproject-sys)", of_softphone(HARASSED)),
+            without_pbx,
+        ),
     ];
-    let all = all.each_ref().map(|(name, filter, lab)| Selection { name, filter, ignored: true, lab: *lab });
+    let all = all.each_ref().map(|(name, filter, lab)| Selection { name, filter, which: Which::All, lab: *lab });
     let mut counts = nextest::run(context, &all)?;
-    if context.deep && context.capabilities.sanitizer.is_ok() {
-        counts.add(sanitized::run(context, BESIDE_A_PBX)?);
+    match &context.capabilities.sanitizer {
+        _ if !context.deep => {}
+        Ok(_) => counts.add(sanitized::run(context, BESIDE_A_PBX)?),
+        Err(why) => {
+            eprintln!("  ! the suite under AddressSanitizer SKIPPED: {why}");
+            counts.skipped.push(Skip { count: 1, why: why.clone() });
+        }
     }
     Ok(counts)
 }
@@ -131,7 +144,7 @@ const BESIDE_A_PBX: &[&str] = &["linedesk-lab", "--"];
 /// Ignored tests of a package, inside a namespace of the lab.
 fn live(context: &Context, name: &'static str, filter: &'static str, under: &'static [&'static str]) -> Result<Counts> {
     let lab = Some(Namespace { under, ..Namespace::default() });
-    nextest::run(context, &[Selection { name, filter, ignored: true, lab }])
+    nextest::run(context, &[Selection { name, filter, which: Which::Ignored, lab }])
 }
 
 /// A command that is one check.
