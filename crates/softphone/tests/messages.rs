@@ -5,7 +5,7 @@
 mod drive;
 mod peer;
 
-use drive::{Console, Shell, call_in, ended};
+use drive::{Console, Shell, call_in, ended, registration};
 use peer::dialog::{Dialog, FROM, consulting, notify, talking};
 use peer::{Peer, USER};
 use serde_json::{Value, json};
@@ -531,4 +531,79 @@ fn every_end_leaves_one_record() {
     peer.reply(&bye, 200, "OK", "", "");
     let record = phone.wait("the last record", ended);
     assert_eq!(record["end"]["by"], "us", "{record}");
+}
+
+#[test]
+fn our_invite_says_what_it_is_asked_to_and_what_we_can() {
+    let (mut peer, mut phone) = Peer::with_phone(json!({}));
+    let headers = json!([["X-Order", "4711"], ["X-Campaign", "autumn"]]);
+    phone.ask(json!({"do": "dial", "account": USER, "target": "700", "headers": headers}));
+    let invite = peer.hear_request("INVITE");
+    assert_eq!((invite.header("X-Order"), invite.header("X-Campaign")), ("4711", "autumn"), "{invite:?}");
+    // Opus with spare copies, offered first as the profile has it.
+    let opus = &invite.codecs()[0];
+    let format = invite.body.lines().find(|line| line.starts_with(&format!("a=fmtp:{opus} "))).unwrap_or_default();
+    assert!(invite.body.contains(&format!("a=rtpmap:{opus} opus/48000")), "{}", invite.body);
+    assert!(format.contains("useinbandfec=1"), "{}", invite.body);
+}
+
+/// A registrar that confirms somebody else's address has not registered us.
+#[test]
+fn a_contact_that_is_not_ours_is_no_registration() {
+    let peer = Peer::scripted();
+    peer.on_register(|_, _| ("200 OK".to_owned(), "Contact: <sip:somebody@192.0.2.9:5060>;expires=120\r\n".to_owned()));
+    let mut phone = Console::start(&[]);
+    phone.ask(peer.configure());
+    let failed =
+        phone.wait("what becomes of it", |m| registration(m, "failed").or_else(|| registration(m, "registered")));
+    assert_eq!((&failed["state"], &failed["contact"]), (&json!("failed"), &Value::Null), "{failed}");
+    assert!(failed["reason"].as_str().unwrap().contains("does not name our contact"), "{failed}");
+}
+
+/// The goodbye comes while a REGISTER waits for its answer: whoever is confirmed after it takes that back.
+#[test]
+fn nobody_stays_registered_who_has_said_goodbye() {
+    let peer = Peer::scripted();
+    let (slow, goes_on) = std::sync::mpsc::channel::<()>();
+    let (saw, asked) = std::sync::mpsc::channel();
+    peer.on_register(move |request, n| {
+        saw.send(request.header("Expires").to_owned()).unwrap();
+        if n == 0 {
+            goes_on.recv().unwrap();
+        }
+        ("200 OK".to_owned(), String::new())
+    });
+    let mut phone = Console::start(&[]);
+    phone.ask(peer.configure());
+    let patience = std::time::Duration::from_secs(8);
+    assert_ne!(asked.recv_timeout(patience).unwrap(), "0");
+    phone.ask(json!({"do": "unregister", "account": USER}));
+    phone.wait("off", |m| registration(m, "off"));
+    slow.send(()).unwrap();
+    drive::until(patience, "it is taken back", || asked.try_recv().is_ok_and(|expires| expires == "0"));
+    let now = phone.ask(json!({"do": "snapshot"}))["snapshot"]["registrations"][0].clone();
+    assert_eq!(now["state"], "off", "{now}");
+}
+
+#[test]
+fn a_blind_transfer_that_fails_leaves_the_call_here() {
+    let (mut peer, mut phone) = Peer::with_phone(json!({}));
+    let (mut customer, call, _) = talking(&mut peer, &mut phone, "");
+    let step = |phone: &mut Console, step: &str| {
+        phone.wait(&format!("the transfer is {step}"), |m| {
+            Some(m["event"]["call"].clone()).filter(|c| c["id"] == call && c["transfer"]["step"] == step)
+        })
+    };
+    phone.ask(json!({"do": "blind-transfer", "call": call, "target": "200"}));
+    let refer = peer.hear_request("REFER");
+    assert!(refer.header("Refer-To").contains("200@"), "{refer:?}");
+    peer.reply(&refer, 202, "Accepted", "", "");
+    notify(&mut peer, &mut customer, "180 Ringing");
+    step(&mut phone, "ringing");
+    notify(&mut peer, &mut customer, "486 Busy Here");
+    let failed = step(&mut phone, "failed");
+    let why = (&failed["transfer"]["failure"], &failed["transfer"]["sip_status"]);
+    assert_eq!(why, (&json!("busy"), &json!(486)), "{failed}");
+    phase(&mut phone, &call, "talking");
+    assert!(!peer.has_come("BYE"), "the customer is still here");
 }
