@@ -42,6 +42,8 @@ pub(crate) struct AccountState {
     failures: u32,
     retry_at: Option<Instant>,
     silent_at: Option<Instant>,
+    /// The answer to our goodbye is awaited.
+    said_goodbye: bool,
     servers: Servers,
 }
 
@@ -205,6 +207,7 @@ impl Loop {
                         failures: 0,
                         retry_at: None,
                         silent_at: None,
+                        said_goodbye: false,
                         servers: Servers::default(),
                     };
                     self.accounts.insert(id.clone(), state);
@@ -325,8 +328,10 @@ impl Loop {
             return;
         }
         // Also when it failed: a registrar that did not answer may still have us.
-        if let Err(e) = self.phone.account_register(state.native, false) {
-            tracing::debug!("unregistering: {e}");
+        match self.phone.account_register(state.native, false) {
+            Ok(()) => state.said_goodbye = true,
+            // A REGISTER is under way: its answer is taken back.
+            Err(e) => tracing::debug!("unregistering: {e}"),
         }
         state.set(RegistrationState::Off, 0, String::new());
         self.emit_registration(id);
@@ -387,6 +392,7 @@ impl Loop {
             // Of a server that we have left.
             return;
         }
+        let was_goodbye = std::mem::take(&mut state.said_goodbye);
         let wanted = state.on && (self.attached || self.idle_since.is_none());
         state.silent_at = None;
         if !wanted {
@@ -405,7 +411,7 @@ impl Loop {
             }
             return;
         }
-        let open = matches!(state.state, RegistrationState::Off | RegistrationState::Trying);
+        let open = was_goodbye || state.state == RegistrationState::Off;
         if code / 100 == 2 && expires_s == 0 && contact.is_none() && open {
             // The answer to an earlier goodbye, overtaken by a new wish.
             self.try_register(&id);
