@@ -42,7 +42,7 @@ enum Task {
         #[arg(long)]
         deep: bool,
     },
-    /// Measure a release build, beside a peer where there is one: first-call.
+    /// Measure a release build, beside a peer where there is one: first-call, softphone, voice.
     Bench {
         /// Which.
         name: String,

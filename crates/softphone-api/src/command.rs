@@ -141,7 +141,8 @@ pub enum Command {
         /// Which.
         calls: Vec<CallId>,
     },
-    /// Leave a conference of two calls and join them with each other (REFER with Replaces).
+    /// Leave a conference of two calls and join them with each other (REFER with Replaces). More cannot be joined by SIP: with three or
+    /// four calls it is refused.
     LeaveConference,
     /// Microphone of this call off or on.
     Mute {
@@ -150,7 +151,7 @@ pub enum Command {
         /// Off?
         muted: bool,
     },
-    /// Send digits (RFC 4733): `0-9*#A-D`.
+    /// Send digits, `0-9*#A-D`, in the way of the account (RFC 4733, SIP INFO or tones).
     Dtmf {
         /// Which.
         call: CallId,

@@ -43,7 +43,8 @@ A request may be written without its `type`. The end of stdin hangs up, unregist
 - Each call leaves one `call-ended`, also at `shutdown`.\n\
 - The client is gone in a call: the call goes on, and the program named by `shell-is` is started again within {SHELL_RESTART_MS} ms. Gone without a call: INVITEs are answered with 480, \
 the accounts are unregistered, and the softphone ends after {UNATTACHED_IDLE_MS} ms unless somebody attaches.\n\
-- SIP is accepted from the servers of the accounts alone; what others send is dropped and counted. From a server, too, there is an \
+- SIP is accepted from the servers of the accounts alone, and for three minutes from an address that a request of ours went to (the far side of a call); \
+what others send is dropped and counted. From a server, too, there is an \
 end: messages over 8,000 bytes or 200 headers are dropped, a ninth call is answered 486, beyond 512 transactions 503, and what belongs to no \
 call but OPTIONS 405 or 489. A challenge is answered four times.\n\
 - No line of the log carries a secret (digests, SRTP keys, ICE passwords); numbers and names of callers stand in it as their last two digits, \

@@ -28,6 +28,18 @@ fn registers_over_tls_and_knows_the_server() {
     assert!(r["contact"].as_str().unwrap().to_lowercase().contains("transport=tls"), "{r}");
 }
 
+/// The lab's authority as one that the system trusts, and no file in the account.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn what_the_system_trusts_is_trusted() {
+    let authority = std::env::var("LINEDESK_LAB_CA").expect("LINEDESK_LAB_CA is set by cargo xtask test");
+    let mut account = over_tls("1001");
+    account["tls_ca_file"] = json!("");
+    let mut phone = Console::start_with(&["--null-audio"], &[("SSL_CERT_FILE", authority)]);
+    phone.ask(json!({"do": "configure", "accounts": [account], "media": drive::media()}));
+    phone.wait("registered", |m| registration(m, "registered"));
+}
+
 #[test]
 #[ignore = "needs the lab: cargo xtask test --only softphone"]
 fn another_name_is_not_the_server() {

@@ -36,7 +36,7 @@ pub(super) fn elsewhere(problem: RegistrationProblem) -> bool {
 }
 
 /// Pause before try number `failures` + 1: doubling from 1 s to 30 s, up to a third longer or shorter, so that a hundred
-/// phones do not come back in the same moment. A wrong secret is not tried faster than every 30 s: registrars ban for that.
+/// phones do not come back in the same moment. A wrong secret is tried every 20 to 40 s and not faster: registrars ban for that.
 #[must_use]
 pub(super) fn pause(failures: u32, status: u16, random: u8) -> Duration {
     let base = if matches!(status, 401 | 403 | 404 | 407) {
