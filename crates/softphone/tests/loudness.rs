@@ -255,3 +255,37 @@ fn a_low_voice_is_brought_up() {
     }
     assert!(decibels(as_it_was, before).abs() < 2.0, "a person's wish goes before the profile");
 }
+
+/// How loud the far side hears itself, out of a room where the microphone stands before the loudspeaker.
+fn echo_heard_there(card: &Card, speech: &Path, canceller: bool) -> f64 {
+    let mut anna = registered(card, json!({"codecs": ["pcma"], "echo_cancellation": canceller}));
+    let recordings = Recordings::from_now();
+    let _asterisk = originate(speech);
+    let call = anna.wait("rings", |m| call_in(m, "ringing"))["id"].clone();
+    anna.ask(json!({"do": "answer", "call": call}));
+    anna.wait("talking", |m| call_in(m, "talking"));
+    let said = recordings.said();
+    until(Duration::from_secs(20), "ten seconds of it", || recorded(&said).len() > 10 * RATE as usize);
+    let last = card::tail(&recorded(&said), 4000).unwrap();
+    anna.ask(json!({"do": "hang-up", "call": call}));
+    anna.wait("over", ended);
+    loudness(&last)
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn the_far_side_does_not_hear_itself() {
+    let card = Card::start();
+    card.pactl(&["load-module", "module-remap-source", "source_name=room", "master=spk.monitor"]);
+    card.pactl(&["set-default-source", "room"]);
+    let directory = tempfile::tempdir().unwrap();
+    let speech = directory.path().join("speech.sln");
+    // Twelve seconds at the telephone's rate.
+    let samples = voice(5_000.0, 3.0).into_iter().step_by((CARD_RATE / RATE) as usize);
+    let once: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    std::fs::write(&speech, once.repeat(3)).unwrap();
+    let [all, left] = [false, true].map(|canceller| echo_heard_there(&card, &speech, canceller));
+    let gone = decibels(all, left);
+    println!("echo down by {gone:.1} dB");
+    assert!(all > 1_000.0 && gone >= 15.0, "echo of {all:.0} down by {gone:.1} dB");
+}
