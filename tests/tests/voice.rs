@@ -16,7 +16,7 @@ const SEVERAL: &str = "1024";
 /// Plays music, and records what the phone says.
 const MUSIC: &str = "614";
 /// What is listened to, behind a first second that may hold what was there before the call.
-const HEARD: usize = sound::RATE as usize * 4;
+const HEARD: usize = sound::RATE as usize * 5;
 
 async fn phone(lab: &Lab, pbx: &Pbx, headset: &Headset, number: &str, codecs: &[&str]) -> Result<Console> {
     let media = json!({ "codecs": codecs, "echo_cancellation": false, "rtp_ports": [42_000, 42_099] });
@@ -49,7 +49,7 @@ async fn heard_both_ways(version: Version, codec: &str) -> Result<()> {
     dial(&mut phone, NUMBER, MUSIC).await?;
     let ears = headset.sound().listen().await?;
     ensure!(phone.codec().await? == codec, "another codec");
-    let (said, heard) = until("three seconds are heard both ways", SHORT, async || {
+    let (said, heard) = until("four seconds are heard both ways", SHORT, async || {
         let said = said(&pbx.recordings()).filter(|samples| samples.len() > HEARD)?;
         ears.so_far().ok().filter(|samples| samples.len() > HEARD).map(|heard| (said, heard))
     })

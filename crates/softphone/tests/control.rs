@@ -76,6 +76,8 @@ fn a_parked_call_is_taken_by_another_phone() {
     let theirs = dials(&mut customer, "1003", "1001");
     let call = answers(&mut anna);
     talks(&mut customer, &theirs);
+    // A PBX that has not joined the two yet answers 400.
+    anna.wait("sound comes", |m| call_in(m, "talking").filter(|c| c["quality"]["rx_packets"].as_u64() > Some(0)));
     anna.ask(json!({"do": "blind-transfer", "call": call, "target": "750"}));
     let record = anna.wait("Anna is rid of it", ended);
     assert_eq!(record["call"]["transfer"]["step"], "done", "{record}");
