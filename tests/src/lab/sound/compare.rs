@@ -90,9 +90,7 @@ fn energy(samples: &[i16]) -> f64 {
 
 /// The best place of a steady tone of this length. Another tone, or speech, stays below 0.8.
 pub fn find_tone(hz: f64, length: Duration, heard: &[i16]) -> Match {
-    let samples = (length.as_secs_f64() * f64::from(RATE)) as usize;
-    let wave = |index: usize| (std::f64::consts::TAU * hz * index as f64 / f64::from(RATE)).sin() * 10_000.0;
-    correlate(&(0..samples).map(|index| wave(index) as i16).collect::<Vec<_>>(), heard)
+    correlate(Speech::tone(hz, length).samples(), heard)
 }
 
 /// How much of what was heard is what was sent.

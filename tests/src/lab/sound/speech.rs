@@ -47,6 +47,13 @@ impl Speech {
         Self { samples }
     }
 
+    /// A steady tone: a whistle.
+    pub fn tone(hz: f64, length: Duration) -> Self {
+        let count = (length.as_secs_f64() * f64::from(RATE)) as usize;
+        let sample = |index: usize| (TAU * hz * index as f64 / f64::from(RATE)).sin() * 10_000.0;
+        Self { samples: (0..count).map(|index| sample(index) as i16).collect() }
+    }
+
     /// Sound of one's own.
     pub fn from_samples(samples: Vec<i16>) -> Self {
         Self { samples }
