@@ -5,7 +5,7 @@
 mod drive;
 mod peer;
 
-use drive::{Console, Shell, call_in, ended, registration};
+use drive::{Console, Shell, call_in, ended};
 use peer::dialog::{Dialog, FROM, consulting, notify, talking};
 use peer::{Peer, USER};
 use serde_json::{Value, json};
@@ -547,44 +547,6 @@ fn our_invite_says_what_it_is_asked_to_and_what_we_can() {
     assert!(format.contains("useinbandfec=1"), "{}", invite.body);
 }
 
-/// A registrar that confirms somebody else's address has not registered us.
-#[test]
-fn a_contact_that_is_not_ours_is_no_registration() {
-    let peer = Peer::scripted();
-    peer.on_register(|_, _| ("200 OK".to_owned(), "Contact: <sip:somebody@192.0.2.9:5060>;expires=120\r\n".to_owned()));
-    let mut phone = Console::start(&[]);
-    phone.ask(peer.configure());
-    let failed =
-        phone.wait("what becomes of it", |m| registration(m, "failed").or_else(|| registration(m, "registered")));
-    assert_eq!((&failed["state"], &failed["contact"]), (&json!("failed"), &Value::Null), "{failed}");
-    assert!(failed["reason"].as_str().unwrap().contains("does not name our contact"), "{failed}");
-}
-
-/// The goodbye comes while a REGISTER waits for its answer: whoever is confirmed after it takes that back.
-#[test]
-fn nobody_stays_registered_who_has_said_goodbye() {
-    let peer = Peer::scripted();
-    let (slow, goes_on) = std::sync::mpsc::channel::<()>();
-    let (saw, asked) = std::sync::mpsc::channel();
-    peer.on_register(move |request, n| {
-        saw.send(request.header("Expires").to_owned()).unwrap();
-        if n == 0 {
-            goes_on.recv().unwrap();
-        }
-        ("200 OK".to_owned(), String::new())
-    });
-    let mut phone = Console::start(&[]);
-    phone.ask(peer.configure());
-    let patience = std::time::Duration::from_secs(8);
-    assert_ne!(asked.recv_timeout(patience).unwrap(), "0");
-    phone.ask(json!({"do": "unregister", "account": USER}));
-    phone.wait("off", |m| registration(m, "off"));
-    slow.send(()).unwrap();
-    drive::until(patience, "it is taken back", || asked.try_recv().is_ok_and(|expires| expires == "0"));
-    let now = phone.ask(json!({"do": "snapshot"}))["snapshot"]["registrations"][0].clone();
-    assert_eq!(now["state"], "off", "{now}");
-}
-
 #[test]
 fn a_blind_transfer_that_fails_leaves_the_call_here() {
     let (mut peer, mut phone) = Peer::with_phone(json!({}));
@@ -606,71 +568,4 @@ fn a_blind_transfer_that_fails_leaves_the_call_here() {
     assert_eq!(why, (&json!("busy"), &json!(486)), "{failed}");
     phase(&mut phone, &call, "talking");
     assert!(!peer.has_come("BYE"), "the customer is still here");
-}
-
-/// Sound of which every tenth packet is missing, in the rhythm of a telephone, until told to stop.
-struct Lossy(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<std::thread::JoinHandle<()>>);
-
-impl Lossy {
-    fn sound(peer: &Peer, to: u16) -> Self {
-        let (socket, stop) = (peer.rtp.try_clone().unwrap(), std::sync::Arc::default());
-        let stopped = std::sync::Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let began = std::time::Instant::now();
-            for n in 0_u16.. {
-                if std::sync::atomic::AtomicBool::load(&stopped, std::sync::atomic::Ordering::Relaxed) {
-                    break;
-                }
-                let mut packet = vec![0x80, 8];
-                packet.extend(n.to_be_bytes());
-                packet.extend((u32::from(n) * 160).to_be_bytes());
-                packet.extend([0, 0, 0, 7]);
-                // A tone near half of full scale: a square wave of 500 Hz in A-law.
-                packet.extend((0..160).map(|i| if i / 8 % 2 == 0 { 0xb5 } else { 0x35 }));
-                if n % 10 != 9 {
-                    socket.send_to(&packet, ("127.0.0.1", to)).unwrap();
-                }
-                let next = began + std::time::Duration::from_millis(20) * (u32::from(n) + 1);
-                std::thread::sleep(next.saturating_duration_since(std::time::Instant::now()));
-            }
-        });
-        Self(stop, Some(thread))
-    }
-}
-
-impl Drop for Lossy {
-    fn drop(&mut self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.1.take().unwrap().join().unwrap();
-    }
-}
-
-#[test]
-fn what_is_lost_on_the_way_is_measured_and_told() {
-    let (mut peer, mut phone) = Peer::with_phone(json!({}));
-    let (dialog, call, _) = talking(&mut peer, &mut phone, "");
-    let sound = Lossy::sound(&peer, dialog.rtp_port);
-    let measured = phone.wait("loss on our side is told", |m| {
-        call_in(m, "talking").filter(|c| c["warnings"].as_array().is_some_and(|all| all.contains(&json!("loss-here"))))
-    });
-    assert!(!measured["warnings"].to_string().contains("loss-there"), "{measured}");
-    let measured = phone.wait("four seconds of it", |m| {
-        call_in(m, "talking").filter(|c| c["quality"]["rx_packets"].as_u64() > Some(180))
-    });
-    let quality = &measured["quality"];
-    let figure = |name: &str| quality[name].as_f64().unwrap_or_else(|| panic!("{name} is not measured: {quality}"));
-    let loss = figure("rx_loss_percent");
-    assert!((7.0..=13.0).contains(&loss) && figure("tx_loss_percent") == 0.0, "{quality}");
-    assert!(figure("mos") < 4.0 && figure("mos_min") <= figure("mos") && figure("buffer_delay_ms") > 0.0, "{quality}");
-    assert!(quality["levels"]["heard"].as_u64() > Some(20), "{quality}");
-    assert!(quality["tx_packets"].as_u64() > Some(100) && quality["codec"] == "PCMA", "{quality}");
-
-    phone.ask(json!({"do": "hang-up", "call": call}));
-    let bye = peer.hear_request("BYE");
-    peer.reply(&bye, 200, "OK", "", "");
-    let record = phone.wait("over", ended);
-    let whole = &record["call"]["quality"];
-    assert!((7.0..=13.0).contains(&whole["rx_loss_percent"].as_f64().unwrap()), "{whole}");
-    assert!(whole["rx_packets"].as_u64() > Some(180) && whole["levels"].is_null(), "{whole}");
-    drop(sound);
 }

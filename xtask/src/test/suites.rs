@@ -100,7 +100,7 @@ fn softphone(context: &Context) -> Result<Counts> {
     const SOUND: &str =
         "binary(devices) or binary(heard) or binary(loudness) or binary(ringing) or binary(sound_tests)";
     const NETWORK: &str = "binary(moved) or binary(network) or binary(servers) or binary(turn)";
-    const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages)";
+    const HARASSED: &str = "binary(hostile) or binary(fuzz) or binary(logs) or binary(crash) or binary(messages) or binary(measured) or binary(registrar)";
     let of_softphone = |which: &str| format!("{OF_SOFTPHONE} and package(linedesk-softphone) and ({which})");
     let beside_a_pbx = Some(Namespace { under: BESIDE_A_PBX, ..Namespace::default() });
     // They are their own PBX, each of them.
