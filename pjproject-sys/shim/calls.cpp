@@ -1,5 +1,5 @@
 // Calls: how they come and are made, what becomes of them, what is sent and measured within them, and how they are freed.
-#include "phone.hpp"
+#include "card.hpp"
 
 using namespace linedesk;
 
@@ -280,6 +280,9 @@ void ld_call_free(ld_phone *phone, uint64_t call) {
         PJSUA_LOCK();
         for (auto it = p.ended.begin(); it != p.ended.end();) it = slot_is_anothers(**it) ? it + 1 : p.ended.erase(it);
         PJSUA_UNLOCK();
+    });
+    quietly([&] {
+        if (p.card) p.card->settle();
     });
 }
 

@@ -67,6 +67,13 @@ void SoundCard::close() {
     changed_.notify_one();
 }
 
+void SoundCard::settle() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (open_ || runs_) return;
+    pj_int16_t nowhere[FRAME];
+    pull(nowhere);
+}
+
 bool SoundCard::end(std::chrono::milliseconds patience) {
     close();
     silent_ = true;

@@ -21,6 +21,8 @@ public:
     void want(const ld_sound &wish, uint64_t number);
     // Lets go of both devices.
     void close();
+    // What the bridge was told to drop it drops with its next frame, and after the last call none comes any more: this is one.
+    void settle();
     // For the end of the phone. False: the worker hangs, and everything that it may still touch must be left where it is.
     bool end(std::chrono::milliseconds patience);
 

@@ -73,9 +73,8 @@ fn rss_kb(shell: &Shell) -> u64 {
 /// When nothing is under way that would be over in a moment (the PBX asks with OPTIONS whether we are there).
 fn at_rest(shell: &mut Shell, pools: Option<f64>) -> Held {
     let mut now = None;
-    // A hang-up that crosses a re-INVITE of the PBX is settled by a timer of 32 s, and then its call is freed.
-    let end = std::time::Instant::now() + Duration::from_secs(40);
-    drive::until(Duration::from_secs(50), "a measurement", || {
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    drive::until(Duration::from_secs(20), "a measurement", || {
         let before = measured(shell, "snapshot").len();
         shell.ask(json!({"do": "snapshot"}));
         drive::until(Duration::from_secs(5), "a line", || measured(shell, "snapshot").len() > before);
