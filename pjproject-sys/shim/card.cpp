@@ -5,11 +5,11 @@ using namespace linedesk;
 
 namespace {
 
-// How much the loudspeaker is ahead of its sound: six frames, of which four are left when it asks for the next two; with
-// three a busy machine stutters. What the microphone's buffer may hold costs no delay.
-constexpr unsigned PLAY_LATENCY_MS = 60, CAPTURE_LATENCY_MS = 100;
+// How much the loudspeaker is ahead of its sound, of which 35 ms are left when it asks for the next two frames; with 30 a busy
+// machine stutters. What the microphone's buffer may hold costs no delay.
+constexpr unsigned PLAY_LATENCY_MS = 55, CAPTURE_LATENCY_MS = 100;
 // A little less than what the loudspeaker is ahead at the least, so that what was played never comes after its echo.
-constexpr unsigned ECHO_LATENCY_MS = 35;
+constexpr unsigned ECHO_LATENCY_MS = 30;
 // A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
