@@ -397,17 +397,17 @@ impl Loop {
         state.silent_at = None;
         if !wanted {
             state.retry_at = None;
-            let native = state.native;
+            // A REGISTER that was under way when we said goodbye has been answered instead of it. Once: a registrar that keeps us all
+            // the same is not asked for ever.
+            if code / 100 == 2 && expires_s > 0 && !was_goodbye {
+                match self.phone.account_register(state.native, false) {
+                    Ok(()) => state.said_goodbye = true,
+                    Err(e) => tracing::warn!(account = %id.0, "unregistering once more: {e}"),
+                }
+            }
             if state.state != RegistrationState::Off {
                 state.set(RegistrationState::Off, code, reason);
                 self.emit_registration(&id);
-            }
-            // A REGISTER that was under way when we said goodbye has been answered after it, or instead of it.
-            if code / 100 == 2
-                && expires_s > 0
-                && let Err(e) = self.phone.account_register(native, false)
-            {
-                tracing::warn!(account = %id.0, "unregistering once more: {e}");
             }
             return;
         }
