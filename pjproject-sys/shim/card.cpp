@@ -1,7 +1,10 @@
 // The sound card of calls; card.hpp says what it is.
 #include "card.hpp"
 
+#include <algorithm>
+
 using namespace linedesk;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -10,7 +13,7 @@ namespace {
 constexpr unsigned PLAY_LATENCY_MS = 55, CAPTURE_LATENCY_MS = 100;
 // A little less than what the loudspeaker is ahead at the least, so that what was played never comes after its echo.
 constexpr unsigned ECHO_LATENCY_MS = 30;
-// A device that took no frame for so long is not waited for: the clock moves the bridge on. Longer than the bursts in which
+// A device that took no frame for so long is not waited for: the keeper moves the bridge on. Longer than the bursts in which
 // servers take sound.
 constexpr int64_t HESITATES_MS = 300;
 // A microphone that gives nothing for so long is given silence for: the bridge would say its last frame over and over.
@@ -20,16 +23,17 @@ constexpr int64_t LOST_MS = 1500;
 // But a Bluetooth headset takes its time to begin, and so does a server's virtual device, whose buffer is filled at once.
 constexpr int64_t BEGINS_MS = 5000;
 constexpr unsigned BEGINNING = 50;
-
-int64_t now_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+constexpr int64_t OPENS_MS = std::chrono::duration_cast<milliseconds>(Opening::LONGEST).count();
+// Who hangs is left to itself. So many of one device, and it is not tried again before one of them has come back.
+constexpr size_t MOST_LEAVING = 4;
+// Whoever held an exclusive card closes it within one of its buffers; if it hangs, opening the card says so.
+constexpr milliseconds CLOSES_WITHIN{1000};
+// Later than this the keeper does not catch up: the machine slept, or nothing was wanted of it.
+constexpr milliseconds CATCHES_UP{100};
 
 } // namespace
 
 namespace linedesk {
-
-SoundCard::SoundCard(Phone &phone) : phone_(phone), capture_(*this, true), playback_(*this, false) {}
 
 void SoundCard::want(const ld_sound &wish, uint64_t number) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -38,23 +42,17 @@ void SoundCard::want(const ld_sound &wish, uint64_t number) {
     number_ = number;
     wishes_++;
     if (!runs_) {
-        // The last worker has nothing left to do but to return.
-        if (thread_) {
-            pj_thread_join(thread_);
-            pj_thread_destroy(thread_);
-            pj_pool_release(thread_pool_);
-            thread_ = nullptr;
-        }
-        thread_pool_ = pjsua_pool_create("sound", 512, 512);
-        runs_ = thread_pool_ && pj_thread_create(thread_pool_, "sound", &SoundCard::work, this, 0, 0, &thread_) == PJ_SUCCESS;
-        if (!runs_) {
-            if (thread_pool_) pj_pool_release(thread_pool_);
-            thread_ = nullptr;
+        // The last keeper has nothing left to do but to return.
+        if (keeper_.joinable()) keeper_.join();
+        try {
+            keeper_ = std::thread([this] { keep(); });
+        } catch (const std::system_error &e) {
             lock.unlock();
-            tell(capture_, wish.capture, PJ_ENOMEM, "no thread could be made");
-            tell(playback_, wish.playback, PJ_ENOMEM, "no thread could be made");
+            tell(true, wish.capture, number, PJ_ENOMEM, e.what());
+            tell(false, wish.playback, number, PJ_ENOMEM, e.what());
             return;
         }
+        runs_ = true;
     }
     changed_.notify_one();
 }
@@ -74,136 +72,259 @@ void SoundCard::settle() {
     pull(nowhere);
 }
 
-bool SoundCard::end(std::chrono::milliseconds patience) {
+bool SoundCard::end(milliseconds patience) {
     close();
     silent_ = true;
     std::unique_lock<std::mutex> lock(mutex_);
-    if (!done_.wait_for(lock, patience, [&] { return !runs_; })) return false;
-    if (thread_) {
-        pj_thread_join(thread_);
-        pj_thread_destroy(thread_);
-        pj_pool_release(thread_pool_);
-        thread_ = nullptr;
-    }
+    if (!done_.wait_for(lock, patience, [&] { return !runs_ && devices_ == 0; })) return false;
+    if (keeper_.joinable()) keeper_.join();
     return true;
 }
 
-int SoundCard::work(void *self) {
-    SoundCard &card = *static_cast<SoundCard *>(self);
-    std::unique_lock<std::mutex> lock(card.mutex_);
+void SoundCard::keep() {
+    pj_bzero(keepers_desc_, sizeof keepers_desc_);
+    pj_thread_t *thread = nullptr;
+    pj_thread_register("sound", keepers_desc_, &thread);
+    std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-        card.changed_.wait(lock, [&] { return card.wishes_ != card.granted_; });
-        const bool open = card.open_;
-        const ld_sound wish = card.wish_;
-        const uint64_t wishes = card.wishes_, number = card.number_;
+        const bool open = open_;
+        const ld_sound wish = wish_;
+        const uint64_t number = number_, wishes = wishes_;
         lock.unlock();
-        if (open) quietly([&] { card.apply(wish, number); });
-        else card.stop_all();
+        Clock::time_point next;
+        if (granted_ != wishes) {
+            if (open) quietly([&] { apply(wish, number); });
+            else let_go();
+        }
+        if (open) next = tick();
         lock.lock();
-        card.granted_ = wishes;
-        if (!open && card.wishes_ == wishes) break;
+        granted_ = wishes;
+        if (wishes_ != wishes) continue;
+        if (!open) break;
+        changed_.wait_until(lock, next, [&] { return wishes_ != granted_; });
     }
-    card.runs_ = false;
-    card.done_.notify_all();
-    return 0;
+    runs_ = false;
+    done_.notify_all();
 }
 
 void SoundCard::apply(const ld_sound &wish, uint64_t number) {
     capture_percent_ = wish.capture_percent;
     playback_percent_ = wish.playback_percent;
-    if (!clock_ && !start_clock()) {
-        tell(capture_, wish.capture, PJ_ENOMEM, "the clock of calls could not be started");
-        tell(playback_, wish.playback, PJ_ENOMEM, "the clock of calls could not be started");
-        return;
-    }
+    if (!sounds_) phone_.sounding++;
+    sounds_ = true;
     if (echo_ != wish.echo || noise_ != wish.noise || gain_ != wish.gain) {
         echo_ = wish.echo, noise_ = wish.noise, gain_ = wish.gain;
-        auto made = Treatment::make(pool_, RATE, FRAME, ECHO_LATENCY_MS, echo_, noise_, gain_);
+        auto made = Treatment::make(pjsua_var.pool, RATE, FRAME, ECHO_LATENCY_MS, echo_, noise_, gain_);
         std::lock_guard<std::mutex> lock(treatment_mutex_);
         treatment_.swap(made);
     }
-    change(playback_, wish.playback, wish.playback_epoch, number);
-    change(capture_, wish.capture, wish.capture_epoch, number);
+    change(false, wish.playback, wish.playback_epoch, number, wish.exclusive);
+    change(true, wish.capture, wish.capture_epoch, number, wish.exclusive);
 }
 
-bool SoundCard::start_clock() {
-    pool_ = pjsua_pool_create("card", 1000, 1000);
-    if (!pool_) return false;
-    phone_.sounding++;
-    if (pjmedia_clock_create(pool_, RATE, 1, PAIR * FRAME, 0, &SoundCard::on_tick, this, &clock_) == PJ_SUCCESS &&
-        pjmedia_clock_start(clock_) == PJ_SUCCESS)
-        return true;
-    stop_all();
-    return false;
-}
-
-void SoundCard::stop_all() {
-    shut(playback_);
-    shut(capture_);
-    playback_.index = capture_.index = -1;
-    if (clock_) pjmedia_clock_destroy(clock_);
-    clock_ = nullptr;
+void SoundCard::let_go() {
+    {
+        std::lock_guard<std::mutex> lock(places_mutex_);
+        for (Place *place : {&capture_, &playback_}) {
+            place->leave(place->next);
+            place->leave(place->now);
+        }
+    }
     {
         std::lock_guard<std::mutex> lock(treatment_mutex_);
         treatment_.reset();
     }
     echo_ = noise_ = gain_ = false;
-    if (!pool_) return;
-    pj_pool_release(pool_);
-    pool_ = nullptr;
-    if (--phone_.sounding == 0) unload_plugins();
+    if (sounds_ && --phone_.sounding == 0) unload_plugins();
+    sounds_ = false;
 }
 
-void SoundCard::change(Stream &s, int32_t index, uint32_t epoch, uint64_t number) {
-    if (s.index == index && s.epoch == epoch) return;
-    shut(s);
-    s.index = index;
-    s.epoch = epoch;
-    s.number = number;
+// What calls miss while a device is not there or hesitates: they must not stand still. What the microphone says has to go on,
+// and so has the other side's view of us. Says when it has to be looked again.
+SoundCard::Clock::time_point SoundCard::tick() {
+    constexpr milliseconds STEP{1000 * PAIR * FRAME / RATE};
+    const auto now = Clock::now();
+    const int64_t ms = now_ms();
+    // `late`: for how long the device may be silent.
+    auto catch_up = [&](bool capture, int64_t late, Clock::time_point &until, auto move_on) {
+        const Held device = in_use(capture);
+        const bool runs = device && device->runs;
+        if (!capture) plays_ = runs;
+        const int64_t silent = runs ? ms - device->frame_at : INT64_MAX;
+        if (silent <= late) return now + milliseconds(late - silent + 1);
+        if (now - until > CATCHES_UP) until = now;
+        for (; until <= now; until += STEP)
+            for (unsigned i = 0; i < PAIR; i++) move_on();
+        return until;
+    };
+    // The loudspeaker's device moves the bridge.
+    const auto next_taken = catch_up(false, HESITATES_MS, taken_until_, [&] {
+        pj_int16_t nowhere[FRAME];
+        pull(nowhere);
+    });
+    const auto next_given = catch_up(true, PAUSES_MS, given_until_, [&] {
+        pj_int16_t silence[FRAME] = {};
+        push(silence);
+    });
+    std::lock_guard<std::mutex> lock(places_mutex_);
+    for (Place *place : {&capture_, &playback_})
+        for (const Held &device : {place->now, place->next})
+            if (device) watch(*device, ms);
+    return std::min(next_taken, next_given);
+}
+
+void SoundCard::watch(Device &d, int64_t now) {
+    if (d.runs) {
+        if (now - d.frame_at > (d.frames > BEGINNING ? LOST_MS : BEGINS_MS)) lost(d, PJ_ETIMEDOUT, "it has stopped");
+    } else if (!d.heard && now - d.since > OPENS_MS) {
+        lost(d, PJ_ETIMEDOUT, "it does not open: its sound server does not answer");
+    }
+}
+
+void SoundCard::change(bool capture, int32_t index, uint32_t epoch, uint64_t number, bool exclusive) {
+    std::unique_lock<std::mutex> lock(places_mutex_);
+    Place &p = place(capture);
+    auto is_it = [&](const Held &d) { return d && d->index == index && d->epoch == epoch; };
+    if (is_it(p.next)) {
+        p.next->number = number;
+        return;
+    }
+    p.leave(p.next);
+    if (is_it(p.now)) {
+        p.now->number = number;
+        return;
+    }
+    if (index < 0 || exclusive || (p.now && p.now->index == index)) p.leave(p.now);
     if (index < 0) return;
-    const pj_status_t status = open(s);
-    tell(s, index, status, status == PJ_SUCCESS ? "" : describe(status).c_str());
+    auto &leaving = p.leaving;
+    leaving.erase(std::remove_if(leaving.begin(), leaving.end(), [](auto &d) { return d.expired(); }), leaving.end());
+    size_t same = 0;
+    Held before;
+    for (const auto &weak : leaving) {
+        const Held d = weak.lock();
+        if (!d) continue;
+        if (d->index == index) same++;
+        // Of another device only when the card may be the same.
+        if (exclusive || d->index == index) before = d;
+    }
+    if (same >= MOST_LEAVING) {
+        lock.unlock();
+        tell(capture, index, number, PJ_EBUSY, "its sound server does not answer");
+        return;
+    }
+    auto device = std::make_shared<Device>(*this, capture, index, epoch, number);
+    p.next = device;
+    lock.unlock();
+    phone_.sounding++;
+    {
+        std::lock_guard<std::mutex> counting(mutex_);
+        devices_++;
+    }
+    try {
+        std::thread([this, device, before] { work(device, before); }).detach();
+    } catch (const std::system_error &e) {
+        phone_.sounding--;
+        std::lock_guard<std::mutex> counting(mutex_);
+        devices_--;
+        lost(*device, PJ_ENOMEM, e.what());
+    }
 }
 
-pj_status_t SoundCard::open(Stream &s) {
-    std::shared_lock<std::shared_timed_mutex> naming(naming_devices);
+void SoundCard::Place::leave(Held &device) {
+    if (!device) return;
+    {
+        std::lock_guard<std::mutex> lock(device->mutex);
+        device->left = true;
+        device->changed.notify_all();
+    }
+    leaving.push_back(device);
+    device.reset();
+}
+
+void SoundCard::work(const Held &device, Held before) {
+    Device &d = *device;
+    pj_bzero(d.thread, sizeof d.thread);
+    pj_thread_t *thread = nullptr;
+    pj_thread_register("device", d.thread, &thread);
+    if (before) {
+        std::unique_lock<std::mutex> lock(before->mutex);
+        before->changed.wait_for(lock, CLOSES_WITHIN, [&] { return before->closed; });
+        lock.unlock();
+        before.reset();
+    }
+    quietly([&] {
+        const pj_status_t status = d.left ? PJ_ECANCELLED : open(d);
+        if (status == PJ_SUCCESS) {
+            if (!d.left && !d.told) tell(d, PJ_SUCCESS, "");
+            std::unique_lock<std::mutex> lock(d.mutex);
+            d.changed.wait(lock, [&] { return d.left.load(); });
+        } else if (!d.left) {
+            lost(d, status, describe(status));
+        }
+    });
+    shut(d);
+    {
+        std::lock_guard<std::mutex> lock(d.mutex);
+        d.closed = true;
+        d.changed.notify_all();
+    }
+    if (--phone_.sounding == 0) unload_plugins();
+    std::lock_guard<std::mutex> lock(mutex_);
+    devices_--;
+    done_.notify_all();
+}
+
+pj_status_t SoundCard::open(Device &d) {
+    const Opening opening;
     pjmedia_aud_param param;
-    const int32_t index = s.index;
-    pj_status_t status = pjmedia_aud_dev_default_param(index, &param);
+    pj_status_t status = pjmedia_aud_dev_default_param(d.index, &param);
     if (status != PJ_SUCCESS) return status;
-    param.dir = s.capture ? PJMEDIA_DIR_CAPTURE : PJMEDIA_DIR_PLAYBACK;
-    param.rec_id = s.capture ? index : PJMEDIA_AUD_INVALID_DEV;
-    param.play_id = s.capture ? PJMEDIA_AUD_INVALID_DEV : index;
+    param.dir = d.capture ? PJMEDIA_DIR_CAPTURE : PJMEDIA_DIR_PLAYBACK;
+    param.rec_id = d.capture ? d.index : PJMEDIA_AUD_INVALID_DEV;
+    param.play_id = d.capture ? PJMEDIA_AUD_INVALID_DEV : d.index;
     param.clock_rate = RATE;
     param.channel_count = 1;
     param.samples_per_frame = PAIR * FRAME;
     param.bits_per_sample = 16;
-    param.flags = s.capture ? PJMEDIA_AUD_DEV_CAP_INPUT_LATENCY : PJMEDIA_AUD_DEV_CAP_OUTPUT_LATENCY;
+    param.flags = d.capture ? PJMEDIA_AUD_DEV_CAP_INPUT_LATENCY : PJMEDIA_AUD_DEV_CAP_OUTPUT_LATENCY;
     param.input_latency_ms = CAPTURE_LATENCY_MS;
     param.output_latency_ms = PLAY_LATENCY_MS;
-    s.volume = Volume(RATE);
-    status = pjmedia_aud_stream_create(&param, &SoundCard::on_capture, &SoundCard::on_play, &s, &s.stream);
-    if (status != PJ_SUCCESS) {
-        s.stream = nullptr;
-        return status;
-    }
-    pjmedia_event_subscribe(nullptr, &SoundCard::on_media_event, &s, s.stream);
-    s.frame_at = now_ms();
-    s.told = false;
-    s.frames = 0;
-    status = pjmedia_aud_stream_start(s.stream);
-    if (status == PJ_SUCCESS) s.runs = true;
-    else shut(s);
-    return status;
+    pjmedia_aud_stream *stream = nullptr;
+    status = pjmedia_aud_stream_create(&param, &SoundCard::on_capture, &SoundCard::on_play, &d, &stream);
+    if (status != PJ_SUCCESS) return status;
+    d.stream = stream;
+    pjmedia_event_subscribe(nullptr, &SoundCard::on_media_event, this, stream);
+    d.frame_at = now_ms();
+    d.runs = true;
+    return pjmedia_aud_stream_start(stream);
 }
 
-void SoundCard::shut(Stream &s) {
-    s.runs = false;
-    if (!s.stream) return;
-    pjmedia_event_unsubscribe(nullptr, &SoundCard::on_media_event, &s, s.stream);
-    pjmedia_aud_stream_stop(s.stream);
-    pjmedia_aud_stream_destroy(s.stream);
-    s.stream = nullptr;
+void SoundCard::shut(Device &d) {
+    d.runs = false;
+    pjmedia_aud_stream *stream = d.stream.exchange(nullptr);
+    if (!stream) return;
+    pjmedia_event_unsubscribe(nullptr, &SoundCard::on_media_event, this, stream);
+    pjmedia_aud_stream_stop(stream);
+    pjmedia_aud_stream_destroy(stream);
+}
+
+SoundCard::Held SoundCard::in_use(bool capture) {
+    std::lock_guard<std::mutex> lock(places_mutex_);
+    return place(capture).now;
+}
+
+// Whether calls use the device. The next one is used from its first frame on.
+bool SoundCard::is_heard(Device &d) {
+    if (d.left || silent_) return false;
+    if (d.heard) return true;
+    std::lock_guard<std::mutex> lock(places_mutex_);
+    Place &p = place(d.capture);
+    if (p.next.get() != &d) return false;
+    p.leave(p.now);
+    p.now.swap(p.next);
+    d.heard = true;
+    if (!d.capture) plays_ = true;
+    return true;
 }
 
 std::shared_ptr<Treatment> SoundCard::treatment() {
@@ -232,79 +353,68 @@ void SoundCard::push(pj_int16_t *samples) {
     pjmedia_port_put_frame(pjmedia_conf_get_master_port(pjsua_var.mconf), &frame);
 }
 
-pj_status_t SoundCard::on_play(void *stream, pjmedia_frame *frame) {
-    Stream &s = *static_cast<Stream *>(stream);
+pj_status_t SoundCard::on_play(void *device, pjmedia_frame *frame) {
+    Device &d = *static_cast<Device *>(device);
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
-    s.frame_at = now_ms();
-    s.frames++;
-    auto treatment = s.card.treatment();
+    d.frame_at = now_ms();
+    d.frames++;
+    frame->type = PJMEDIA_FRAME_TYPE_AUDIO;
+    if (!d.card.is_heard(d)) {
+        std::fill_n(samples, PAIR * FRAME, pj_int16_t{0});
+        return PJ_SUCCESS;
+    }
+    auto treatment = d.card.treatment();
     for (unsigned i = 0; i < PAIR; i++, samples += FRAME) {
-        s.card.pull(samples);
-        s.volume.apply(samples, FRAME, s.card.playback_percent_);
+        d.card.pull(samples);
+        d.volume.apply(samples, FRAME, d.card.playback_percent_);
         if (treatment) treatment->played(samples);
     }
-    frame->type = PJMEDIA_FRAME_TYPE_AUDIO;
     return PJ_SUCCESS;
 }
 
-pj_status_t SoundCard::on_capture(void *stream, pjmedia_frame *frame) {
-    Stream &s = *static_cast<Stream *>(stream);
+pj_status_t SoundCard::on_capture(void *device, pjmedia_frame *frame) {
+    Device &d = *static_cast<Device *>(device);
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
-    s.frame_at = now_ms();
-    s.frames++;
-    auto treatment = s.card.treatment();
+    d.frame_at = now_ms();
+    d.frames++;
+    if (!d.card.is_heard(d)) return PJ_SUCCESS;
+    const bool plays = d.card.plays_;
+    auto treatment = d.card.treatment();
     for (unsigned i = 0; i < PAIR; i++, samples += FRAME) {
-        if (treatment) treatment->captured(samples, s.card.playback_.runs);
-        s.volume.apply(samples, FRAME, s.card.capture_percent_);
+        if (treatment) treatment->captured(samples, plays);
+        d.volume.apply(samples, FRAME, d.card.capture_percent_);
         push(samples);
     }
     return PJ_SUCCESS;
 }
 
-// Comes every 20 ms for as long as calls need sound.
-void SoundCard::on_tick(const pj_timestamp *, void *self) {
-    SoundCard &card = *static_cast<SoundCard *>(self);
-    const int64_t now = now_ms();
-    // The loudspeaker's device moves the bridge; without one, or while it hesitates, calls must not stand still: what the
-    // microphone says has to go on, and so has the other side's view of us.
-    const Stream &playback = card.playback_;
-    if (!playback.runs || playback.frames == 0 || now - playback.frame_at > HESITATES_MS) {
-        pj_int16_t nowhere[FRAME];
-        for (unsigned i = 0; i < PAIR; i++) card.pull(nowhere);
-    }
-    const Stream &capture = card.capture_;
-    if (!capture.runs || capture.frames == 0 || now - capture.frame_at > PAUSES_MS) {
-        pj_int16_t silence[FRAME] = {};
-        for (unsigned i = 0; i < PAIR; i++) push(silence);
-    }
-    card.watch(card.playback_, now);
-    card.watch(card.capture_, now);
-}
-
-void SoundCard::watch(Stream &s, int64_t now) {
-    if (s.runs && now - s.frame_at > (s.frames > BEGINNING ? LOST_MS : BEGINS_MS) && !s.told.exchange(true))
-        tell(s, s.index, PJ_ETIMEDOUT, "it has stopped");
-}
-
 // A device's thread ended by itself. Comes on pjmedia's own thread for events.
-pj_status_t SoundCard::on_media_event(pjmedia_event *event, void *stream) {
+pj_status_t SoundCard::on_media_event(pjmedia_event *event, void *self) {
     if (event->type != PJMEDIA_EVENT_AUD_DEV_ERROR) return PJ_SUCCESS;
-    Stream &s = *static_cast<Stream *>(stream);
-    if (s.told.exchange(true)) return PJ_SUCCESS;
-    s.runs = false;
-    s.card.tell(s, event->data.aud_dev_err.id, event->data.aud_dev_err.status, "it has gone");
+    SoundCard &card = *static_cast<SoundCard *>(self);
+    std::lock_guard<std::mutex> lock(card.places_mutex_);
+    for (Place *place : {&card.capture_, &card.playback_})
+        for (const Held &d : {place->now, place->next}) {
+            if (!d || d->stream.load() != event->epub) continue;
+            d->runs = false;
+            card.lost(*d, event->data.aud_dev_err.status, "it has gone");
+        }
     return PJ_SUCCESS;
 }
 
-void SoundCard::tell(const Stream &s, int32_t index, pj_status_t status, const char *text) {
+void SoundCard::lost(Device &d, pj_status_t status, const std::string &text) {
+    if (!d.told.exchange(true)) tell(d, status, text);
+}
+
+void SoundCard::tell(bool capture, int32_t index, uint64_t number, pj_status_t status, const std::string &text) {
     if (silent_ || index < 0) return;
     ld_event e{};
     e.kind = LD_EVENT_SOUND;
-    e.call = s.number;
+    e.call = number;
     e.account = index;
-    e.state = s.capture ? 1 : 0;
+    e.state = capture ? 1 : 0;
     e.code = status;
-    e.text = text;
+    e.text = text.c_str();
     phone_.post(e);
 }
 

@@ -133,6 +133,7 @@ typedef struct ld_sound {
     uint32_t capture_epoch, playback_epoch;    /* another number: the device is opened anew */
     uint16_t capture_percent, playback_percent; /* volume; 100: as it comes */
     bool echo, noise, gain;                    /* echo canceller, noise suppressor, gain controller */
+    bool exclusive;                            /* the device before is closed first: only one can open the card */
 } ld_sound;
 typedef struct ld_tone {
     uint16_t frequency, second_frequency; /* Hz; 0: none */
@@ -246,8 +247,9 @@ bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, 
 /* Fills at most capacity devices, returns how many there are. refresh: look again (not while sound is open), where it is
  * not ALSA. */
 uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t capacity);
-/* Opens and changes what is wished, and keeps calls going with silence where there is no device. Returns at once: what
- * became of each device that had to be opened is told by LD_EVENT_SOUND, and so is its loss. number: greater each time. */
+/* Opens and changes what is wished, and keeps calls going with silence where there is no device. A device that is replaced is
+ * heard until the new one gives or takes sound. Returns at once: what became of each device that had to be opened is told by
+ * LD_EVENT_SOUND, and so is its loss, and that it does not open within 6 s. number: greater each time. */
 void ld_sound_want(ld_phone *phone, const ld_sound *wish, uint64_t number);
 /* Lets go of the devices: the microphone is never held idle. Returns at once. */
 void ld_sound_close(ld_phone *phone);

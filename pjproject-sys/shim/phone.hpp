@@ -9,11 +9,12 @@
 #include <pjsua-lib/pjsua_internal.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -247,8 +248,23 @@ public:
     void end_table();
 };
 
-// Whoever opens a device on another thread than the owning one holds it shared; whoever renames the devices holds it alone.
-extern std::shared_timed_mutex naming_devices;
+// Whoever opens a device holds one of these: until then devices keep their places in pjmedia's list, and ALSA its plugins. Who
+// takes too long hangs in its sound server, perhaps for ever, and the list does not wait for that: its place in it is not
+// written while it bears the same name.
+class Opening {
+public:
+    Opening();
+    ~Opening();
+    Opening(const Opening &) = delete;
+    Opening &operator=(const Opening &) = delete;
+    // While it is held nobody begins to open a device; it owns nothing when somebody does so already.
+    static std::unique_lock<std::mutex> none();
+    // So long a device may take; Bluetooth takes two seconds.
+    static constexpr std::chrono::seconds LONGEST{6};
+
+private:
+    std::list<std::chrono::steady_clock::time_point>::iterator entry_;
+};
 // When nobody has a device open any more.
 void unload_plugins();
 // At the end of the phone.

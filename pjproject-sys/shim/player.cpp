@@ -96,7 +96,7 @@ pj_status_t find_device(const Player &player, int32_t *device) {
 }
 
 pj_status_t open_device(Player &player, pjmedia_aud_stream **stream) {
-    std::shared_lock<std::shared_timed_mutex> named(naming_devices);
+    const Opening opening;
     pjmedia_aud_param param;
     int32_t device = 0;
     pj_status_t status = find_device(player, &device);

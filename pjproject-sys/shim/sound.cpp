@@ -16,13 +16,43 @@ using namespace linedesk;
 
 namespace linedesk {
 
-std::shared_timed_mutex naming_devices;
+namespace {
+
+// Leaked: a thread that hangs may come back while the process ends.
+struct Openings {
+    std::mutex mutex;
+    std::list<std::chrono::steady_clock::time_point> since;
+};
+Openings &openings() {
+    static auto &all = *new Openings;
+    return all;
+}
+
+} // namespace
+
+Opening::Opening() {
+    std::lock_guard<std::mutex> lock(openings().mutex);
+    auto &since = openings().since;
+    entry_ = since.insert(since.end(), std::chrono::steady_clock::now());
+}
+
+Opening::~Opening() {
+    std::lock_guard<std::mutex> lock(openings().mutex);
+    openings().since.erase(entry_);
+}
+
+std::unique_lock<std::mutex> Opening::none() {
+    std::unique_lock<std::mutex> lock(openings().mutex);
+    // The last is the youngest.
+    const auto &since = openings().since;
+    if (!since.empty() && std::chrono::steady_clock::now() - since.back() < LONGEST) lock.unlock();
+    return lock;
+}
 
 // Unloads ALSA's plugins and its tree of configuration: 7 MB that a phone which waits for calls does not need.
 void unload_plugins() {
-    std::unique_lock<std::shared_timed_mutex> alone(naming_devices, std::try_to_lock);
-    // Somebody opens a device again.
-    if (!alone.owns_lock()) return;
+    const auto nobody_opens = Opening::none();
+    if (!nobody_opens.owns_lock()) return;
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
     snd_config_update_free_global();
 #endif
@@ -121,9 +151,8 @@ bool ld_name_devices(ld_phone *phone, const ld_device *devices, uint32_t count, 
             named.swap(now);
             return true;
         }
-        // Not to wait: a sound server that hangs may hold whoever opens a device for ever.
-        std::unique_lock<std::shared_timed_mutex> naming(naming_devices, std::try_to_lock);
-        if (!naming.owns_lock()) {
+        const auto nobody_opens = Opening::none();
+        if (!nobody_opens.owns_lock()) {
             fail(error, PJ_EBUSY, "a device is being opened");
             return false;
         }
@@ -148,7 +177,8 @@ uint32_t ld_devices(ld_phone *phone, bool refresh, ld_device *devices, uint32_t 
 #if PJMEDIA_AUDIO_DEV_HAS_ALSA
         (void)refresh;
 #else
-        if (refresh) pjmedia_aud_dev_refresh();
+        const auto nobody_opens = Opening::none();
+        if (refresh && nobody_opens.owns_lock()) pjmedia_aud_dev_refresh();
 #endif
         unsigned count = pjmedia_aud_dev_count();
         for (unsigned i = 0; i < count; i++) {

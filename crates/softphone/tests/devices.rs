@@ -304,3 +304,63 @@ fn a_sound_server_that_hangs_holds_up_nobody() {
     drop(ear);
     until(PATIENCE, "nothing is held", || card.list("source-outputs").trim().is_empty());
 }
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_call_begins_while_the_sound_server_hangs() {
+    let card = Card::start();
+    let mut anna = registered(&card);
+    anna.wait("devices", |m| sound(m).filter(|s| uses(s, Some("mic"), Some("spk"))).cloned());
+    card.hangs(true);
+    let recordings = Recordings::from_now();
+    let start = Moment::now();
+    let first = call(&mut anna, "600");
+    start.in_time("a call while it hangs");
+    let recording = recordings.said();
+    let before = recorded(&recording).len();
+    until(PATIENCE, "RTP goes on", || recorded(&recording).len() > before + 4000);
+    let told = anna.wait("it is told", |m| sound(m).filter(|s| uses(s, None, None)).cloned());
+    // Who asks the server for its devices in that moment finds none.
+    let problem = told["problem"].as_str().unwrap();
+    let hangs = "(it does not open: its sound server does not answer), calls carry silence";
+    assert!(problem.contains(hangs) || problem.starts_with("there is no sound device"), "{problem}");
+    // Who hangs is left behind; the next call tries anew, and so does this one.
+    anna.ask(json!({"do": "hang-up", "call": first}));
+    anna.wait("over", ended);
+    let recordings = Recordings::from_now();
+    let second = call(&mut anna, "600");
+    anna.wait("it is told again", |m| sound(m).filter(|s| uses(s, None, None)).cloned());
+    let recording = recordings.said();
+
+    card.hangs(false);
+    anna.wait("sound", |m| sound(m).filter(|s| uses(s, Some("mic"), Some("spk"))).cloned());
+    until(PATIENCE, "the microphone", || said(&recording, 440, 880));
+    let ear = card.ear("spk");
+    until(PATIENCE, "the loudspeaker", || ear.hears(440));
+    assert_eq!(state_now(&mut anna)["problem"], "");
+    anna.ask(json!({"do": "hang-up", "call": second}));
+    anna.wait("over", ended);
+    drop(ear);
+    until(PATIENCE, "nothing is held", || card.list("source-outputs").trim().is_empty() && card.players() == 0);
+}
+
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn another_device_is_taken_without_a_gap() {
+    let mut card = Card::start();
+    card.microphone("mic2", 880);
+    card.loudspeaker("head");
+    let mut anna = registered(&card);
+    let recordings = Recordings::from_now();
+    call(&mut anna, "600");
+    let recording = recordings.said();
+    until(PATIENCE, "the microphone", || said(&recording, 440, 880));
+    for (mic, spk, hertz, not) in [("mic2", "head", 880, 440), ("mic", "spk", 440, 880), ("mic2", "head", 880, 440)] {
+        let chosen = |name| json!({"use": "device", "name": name});
+        anna.ask(json!({"do": "choose-devices", "capture": chosen(mic), "playback": chosen(spk)}));
+        until(PATIENCE, "the other microphone", || said(&recording, hertz, not));
+        let ear = card.ear(spk);
+        until(PATIENCE, "the other loudspeaker", || ear.hears(hertz));
+    }
+    no_gap_over(&recording, Duration::from_millis(60));
+}

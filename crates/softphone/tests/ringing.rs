@@ -191,6 +191,13 @@ fn a_sound_server_that_hangs_hangs_nobody_else() {
     let took = since.elapsed();
     eprintln!("an answer while the sound server hangs: {took:?}");
     assert!(took < Duration::from_millis(300), "the engine waited for the sound server: {took:?}");
+    // Who asks the server for its devices in that moment finds none.
+    let told =
+        ["calls ring nowhere: headset: it does not open: its sound server does not answer", "there is no sound device"];
+    anna.wait("it is told", |m| {
+        let problem = m["event"]["sound"]["problem"].as_str()?;
+        told.iter().any(|told| problem.starts_with(told)).then_some(())
+    });
     boris.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", drive::ended);
     desk.hangs(false);

@@ -140,15 +140,6 @@ impl Sound {
         self.settings.volumes.get(&volume_key(&device.name, device.capture)).copied().unwrap_or(100)
     }
 
-    /// Whether one of its devices is such that only one can open it.
-    fn is_exclusive(&self, wish: &SoundWish) -> bool {
-        let named = |of: Option<(i32, u32)>, capture| {
-            let of = of?;
-            self.found.iter().find(|d| d.capture == capture && (d.index, d.epoch) == of)
-        };
-        [named(wish.capture, true), named(wish.playback, false)].into_iter().flatten().any(|d| is_exclusive(&d.name))
-    }
-
     /// What calls need of the devices that there are.
     fn wish(&self, media: &Media) -> SoundWish {
         let (capture, playback) = if self.null_audio {
@@ -165,6 +156,7 @@ impl Sound {
             echo: self.settings.echo_cancellation.unwrap_or(media.echo_cancellation),
             noise: self.settings.noise_suppression.unwrap_or(media.noise_suppression),
             gain: self.settings.gain_control.unwrap_or(media.gain_control),
+            exclusive: [capture, playback].into_iter().flatten().any(|d| is_exclusive(&d.name)),
         }
     }
 

@@ -28,13 +28,15 @@ pub(super) struct Tones {
 impl Tones {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let test = self.test.as_ref().map(sound_test::Test::deadline);
-        [self.ring.deadline(), self.ear.deadline(), test.flatten()].into_iter().flatten().min()
+        let all = [self.ring.deadline(), self.players.deadline(), self.ear.deadline(), test.flatten()];
+        all.into_iter().flatten().min()
     }
 }
 
 impl Loop {
     /// After each event.
     pub(super) fn tick_tones(&mut self, now: Instant) {
+        self.give_up_players(now);
         let wish = wish::wish(self.calls.values().map(super::calls::CallState::audible));
         // A call must ring at once: before a test is ended, which may take its time.
         self.settle_ring(wish.ring, now);

@@ -27,6 +27,8 @@ pub(crate) struct SoundWish {
     pub(crate) echo: bool,
     pub(crate) noise: bool,
     pub(crate) gain: bool,
+    /// Only one can open the card: what was open before is closed first. Else it is heard until the new device is.
+    pub(crate) exclusive: bool,
 }
 
 impl Phone {
@@ -70,6 +72,7 @@ impl Phone {
             echo: wish.echo,
             noise: wish.noise,
             gain: wish.gain,
+            exclusive: wish.exclusive,
         };
         // SAFETY: `raw` is valid until `drop`; the shim copies the wish.
         unsafe { sys::ld_sound_want(self.raw.as_ptr(), &raw const native, number) }

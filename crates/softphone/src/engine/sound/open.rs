@@ -128,7 +128,7 @@ impl Loop {
             self.tell_sound(&before);
         }
         let wish = self.sound.wish(&self.media);
-        if self.calls.values().all(CallState::rings) && !self.sound.wanted_by_test && self.sound.is_exclusive(&wish) {
+        if self.calls.values().all(CallState::rings) && !self.sound.wanted_by_test && wish.exclusive {
             // It rings on that card, and only one can open it.
             return;
         }

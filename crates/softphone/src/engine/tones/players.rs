@@ -1,7 +1,7 @@
 //! The players that are open, and the devices they play on.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use softphone_api::DeviceChoice;
 
@@ -14,6 +14,9 @@ const CLOSES_WITHIN: Duration = Duration::from_millis(300);
 
 /// A sound server may take its time with one, while the next call rings already.
 const MOST_CLOSING: usize = 2;
+
+/// A device that has not opened by then counts as failed, though it may still; Bluetooth takes two seconds.
+const OPENS_WITHIN: Duration = Duration::from_secs(4);
 
 /// What a player is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ struct Player {
     purpose: Purpose,
     device: String,
     stopped: bool,
+    /// Until when it must have opened; none: it has.
+    opens_until: Option<Instant>,
 }
 
 /// A device that plays, as it is known now.
@@ -42,6 +47,10 @@ pub(super) struct Output {
 pub(super) struct Players(BTreeMap<PlayerId, Player>);
 
 impl Players {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.values().filter(|p| !p.stopped).filter_map(|p| p.opens_until).min()
+    }
+
     /// Those that were not stopped.
     pub(super) fn of(&self, purpose: Purpose) -> impl Iterator<Item = (PlayerId, &str)> {
         let of = self.0.iter().filter(move |(_, p)| p.purpose == purpose && !p.stopped);
@@ -65,7 +74,8 @@ impl Loop {
     pub(super) fn play_on(&mut self, output: &Output, purpose: Purpose, sounding: Sounding<'_>) -> bool {
         match self.phone.play(output.index, sounding) {
             Ok(id) => {
-                let player = Player { purpose, device: output.name.clone(), stopped: false };
+                let opens_until = Some(Instant::now() + OPENS_WITHIN);
+                let player = Player { purpose, device: output.name.clone(), stopped: false, opens_until };
                 self.tones.players.0.insert(id, player);
                 true
             }
@@ -96,28 +106,43 @@ impl Loop {
         }
     }
 
+    /// A sound server that hangs tells nobody.
+    pub(super) fn give_up_players(&mut self, now: Instant) {
+        let is_late = |p: &Player| !p.stopped && p.opens_until.is_some_and(|until| until <= now);
+        let late: Vec<PlayerId> = self.tones.players.0.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
+        for id in late {
+            self.phone.stop_player(id);
+            self.player_failed(id, "it does not open: its sound server does not answer");
+        }
+    }
+
+    fn player_failed(&mut self, id: PlayerId, why: &str) {
+        let Some(player) = self.tones.players.0.get_mut(&id) else { return };
+        // What is stopped while it opens may fail, and harms nobody.
+        if std::mem::replace(&mut player.stopped, true) {
+            return;
+        }
+        let (purpose, device) = (player.purpose, player.device.clone());
+        tracing::warn!(device, ?purpose, "a sound device does not play: {why}");
+        match purpose {
+            Purpose::Ring => self.does_not_ring_on(&device, why),
+            Purpose::Test => self.test_failed(&device, why),
+            Purpose::Line => {}
+        }
+    }
+
     pub(in super::super) fn player_told(&mut self, id: PlayerId, playing: Playing) {
         let Some(player) = self.tones.players.0.get_mut(&id) else { return };
         let (purpose, device) = (player.purpose, player.device.clone());
         match playing {
             Playing::Heard => {
+                player.opens_until = None;
                 tracing::debug!(device, ?purpose, "a player is heard");
                 if purpose == Purpose::Ring {
                     self.rings_on(&device);
                 }
             }
-            Playing::Failed(why) => {
-                // What is stopped while it opens may fail, and harms nobody.
-                if !player.stopped {
-                    player.stopped = true;
-                    tracing::warn!(device, ?purpose, "a sound device does not play: {why}");
-                    match purpose {
-                        Purpose::Ring => self.does_not_ring_on(&device, &why),
-                        Purpose::Test => self.test_failed(&device, &why),
-                        Purpose::Line => {}
-                    }
-                }
-            }
+            Playing::Failed(why) => self.player_failed(id, &why),
             Playing::Ended => {
                 tracing::debug!(device, ?purpose, "a player is closed");
                 self.tones.players.0.remove(&id);
