@@ -1,6 +1,7 @@
 // Accounts: their registration, the transports they share, and what TLS complains about.
 #include "phone.hpp"
 
+#include <condition_variable>
 #include <fstream>
 #include <sstream>
 
@@ -101,19 +102,64 @@ void PhoneEndpoint::onTransportState(const OnTransportStateParam &prm) {
     });
 }
 
+namespace {
+
+struct Passage {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool passed = false;
+};
+
+// Whether pjsua's worker has left the callback that it is in.
+bool worker_passes(std::chrono::milliseconds patience) {
+    auto passage = std::make_shared<Passage>();
+    auto held = std::make_unique<std::shared_ptr<Passage>>(passage);
+    auto pass = [](void *held) {
+        std::unique_ptr<std::shared_ptr<Passage>> passage(static_cast<std::shared_ptr<Passage> *>(held));
+        std::lock_guard<std::mutex> lock((*passage)->mutex);
+        (*passage)->passed = true;
+        (*passage)->changed.notify_all();
+    };
+    if (pjsua_schedule_timer2(pass, held.get(), 0) != PJ_SUCCESS) return false;
+    held.release();
+    std::unique_lock<std::mutex> lock(passage->mutex);
+    return passage->changed.wait_for(lock, patience, [&] { return passage->passed; });
+}
+
+} // namespace
+
+namespace {
+
+// pjsua2 does not tell which of our requests is answered.
+thread_local bool answers_goodbye = false;
+void (*pjsua2_on_reg_state)(pjsua_acc_id, pjsua_reg_info *) = nullptr;
+
+void on_reg_state(pjsua_acc_id account, pjsua_reg_info *info) {
+    answers_goodbye = info->cbparam->is_unreg;
+    pjsua2_on_reg_state(account, info);
+}
+
+} // namespace
+
+void Phone::tell_goodbyes() {
+    pjsua2_on_reg_state = pjsua_var.ua_cfg.cb.on_reg_state2;
+    pjsua_var.ua_cfg.cb.on_reg_state2 = &on_reg_state;
+}
+
 void PhoneAccount::onRegState(OnRegStateParam &prm) {
     quietly([&] {
         std::string contact;
         std::pair<std::string, int32_t> tls;
         if (prm.code / 100 == 2 && prm.rdata.pjRxData) contact = own_contact(static_cast<pjsip_rx_data *>(prm.rdata.pjRxData));
         if (prm.code / 100 != 2) tls = phone_.take_tls_problem();
-        std::string reason = prm.reason;
+        std::string reason = readable(prm.reason);
         if (prm.status != PJ_SUCCESS && !prm.rdata.pjRxData) reason = describe(prm.status);
         ld_event e{};
         e.kind = LD_EVENT_REGISTRATION;
         e.account = getId();
         e.code = prm.code;
         e.expires_s = prm.expiration;
+        e.goodbye = answers_goodbye;
         e.text = reason.c_str();
         e.text2 = contact.c_str();
         e.text3 = tls.first.c_str();
@@ -264,8 +310,10 @@ bool ld_account_remove(ld_phone *phone, int32_t id, ld_error *error) {
             gone = std::move(it->second);
             p.accounts.erase(it);
         }
-        // ~Account → pjsua_acc_del, which unregisters.
-        gone.reset();
+        // Unregisters. Nobody finds it from now on, and who has found it before is waited for: better it is lost than taken from
+        // under a worker that hangs.
+        gone->shutdown();
+        if (!worker_passes(std::chrono::seconds(2))) (void)gone.release();
         return true;
     });
 }

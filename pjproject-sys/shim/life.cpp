@@ -142,6 +142,7 @@ ld_phone *ld_create(const ld_config *config, ld_error *error) {
             if (status == PJ_SUCCESS) status = guard(phone.get());
             if (status != PJ_SUCCESS) throw Error(status, "register module", describe(status), __FILE__, __LINE__);
             phone->resolve_by_table();
+            phone->tell_goodbyes();
             // Losing an answer within a call is no reason to end it: sound may flow all the same. Whether anybody is there is
             // found out by the sound and by a probe.
             pjsip_cfg()->endpt.keep_inv_after_tsx_timeout = PJ_TRUE;

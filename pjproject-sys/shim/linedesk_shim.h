@@ -37,7 +37,8 @@ enum ld_tls_fault { LD_TLS_NAME = 1, LD_TLS_UNTRUSTED = 2 };
 
 enum ld_event_kind {
     LD_EVENT_REGISTRATION = 1, /* account, code, expires_s; text: reason, text2: our Contact in the answer, "" when absent,
-                                  text3: what TLS complained about, state: ld_tls_fault, call: what ld_account_go gave */
+                                  text3: what TLS complained about, state: ld_tls_fault, call: what ld_account_go gave,
+                                  goodbye: it answers ld_account_register(…, false, …) */
     LD_EVENT_INCOMING = 2,     /* call, account; text: SIP Call-ID, text2: number, text3: display name as it stands there,
                                   headers: of the INVITE. 180 is already sent */
     LD_EVENT_CALL_STATE = 3,   /* call, state, code; text: reason phrase, text2: Reason header (RFC 3326), "" when absent */
@@ -74,6 +75,7 @@ typedef struct ld_event {
     int32_t state;
     int32_t code;
     uint32_t expires_s;
+    bool goodbye;
     const char *text;
     const char *text2;
     const char *text3;

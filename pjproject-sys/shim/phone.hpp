@@ -236,6 +236,8 @@ public:
     std::string trusted_with(const std::string &extra_ca) const;
     // TURN over TLS is verified as SIP over TLS is; pjsua by itself takes any certificate.
     void trust_turn(int32_t id, const std::string &extra_ca);
+    // An answer to REGISTER tells whether that was to unregister.
+    void tell_goodbyes();
     // Names go through our own table instead of pjlib's resolver; the rest is looked up as before.
     void resolve_by_table();
     bool is_stranger(const char *address) {

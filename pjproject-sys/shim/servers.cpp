@@ -217,7 +217,8 @@ bool ld_account_go(ld_phone *phone, int32_t id, const ld_hop *hop, uint64_t *num
         pj_list_init(&acc.route_set);
         acc.cfg.proxy_cnt = 0;
         for (pjsip_route_hdr *route : {first, second}) {
-            if (!route) continue;
+            // Twice the same is once: a proxy may be the server itself, and a header stands in one place.
+            if (!route || (first == second && acc.cfg.proxy_cnt > 0)) continue;
             // Taken out of the list of the hop before; the lists of calls and registrations are copies.
             pj_list_init(route);
             pj_list_push_back(&acc.route_set, route);

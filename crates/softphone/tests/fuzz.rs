@@ -158,15 +158,105 @@ fn messages() {
         }
     }
     println!("{n} messages");
+    still_a_phone(&mut peer, &mut phone);
+}
+
+/// What hangs in the air keeps its place for SIP's 32 s.
+fn still_a_phone(peer: &mut Peer, phone: &mut Console) {
     drive::until(Duration::from_secs(70), "a place for an ordinary call", || {
-        end_all(&mut phone);
+        end_all(phone);
         let id = format!("place{}x", peer.fresh());
         peer.say(peer.invite(&id, &sdp("0", "")));
         peer.hear_within(Duration::from_millis(500), |m| m.is_answer("INVITE", &id, 180)).is_some()
     });
-    end_all(&mut phone);
+    end_all(phone);
     phone.forget();
-    peer.ordinary_calls(&mut phone);
+    peer.forget();
+    peer.ordinary_calls(phone);
+}
+
+/// All behind the line that says to what it belongs.
+fn broken_behind(dice: &mut Dice, text: &str) -> Vec<u8> {
+    let at = text.find("\r\nCSeq:").unwrap() + 2;
+    let at = at + text[at..].find("\r\n").unwrap() + 2;
+    let mut bytes = text.as_bytes()[..at].to_vec();
+    bytes.extend(broken(dice, text.as_bytes()[at..].to_vec()));
+    bytes
+}
+
+/// What a far side answers to our call, and says within it.
+#[test]
+#[ignore = "talks SIP with itself: cargo xtask test --only softphone"]
+fn calls() {
+    const ANSWERS: &[(&str, &str)] = &[
+        ("180 Ringing", "Require: 100rel\r\nRSeq: 7\r\nP-Asserted-Identity: \"B\" <sip:2002@h>\r\n"),
+        ("183 Session Progress", "Record-Route: <sip:127.0.0.1:9;lr>, <sip:[::1];lr;transport=tcp>\r\n"),
+        ("181 Call Is Being Forwarded", "Diversion: <sip:a@b>;reason=unconditional;counter=1\r\n"),
+        ("200 OK", "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nSupported: replaces, norefersub\r\n"),
+        ("302 Moved Temporarily", "Contact: \"A\" <sip:2003@127.0.0.1:9?X=y>;q=0.5, <sips:a@b>, <tel:12>, *\r\n"),
+        (
+            "401 Unauthorized",
+            "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\", algorithm=SHA-256, qop=\"auth\", userhash=true\r\n",
+        ),
+        ("422 Session Interval Too Small", "Min-SE: 3600;x=y\r\nRetry-After: 5\r\n"),
+        ("486 Busy Here", "Reason: Q.850;cause=17;text=\"User \\\"busy\", SIP;cause=486\r\nWarning: 399 h \"x\"\r\n"),
+    ];
+    const WITHIN: &[(&str, &str)] = &[
+        ("INVITE", "Session-Expires: 90;refresher=uas\r\nMin-SE: 90\r\nReplaces: a@b;to-tag=1;from-tag=2\r\n"),
+        ("UPDATE", "Session-Expires: 1800\r\nP-Asserted-Identity: \"C\" <sip:2003@h;user=phone>, <tel:+12>\r\n"),
+        ("REFER", "Refer-To: <sip:2004@h?Replaces=a%40b%3Bto-tag%3D1>;method=INVITE\r\nReferred-By: <sip:2002@h>\r\n"),
+        (
+            "NOTIFY",
+            "Event: refer;id=2\r\nSubscription-State: active;expires=60;reason=x\r\nContent-Type: message/sipfrag;version=2.0\r\n",
+        ),
+        ("INFO", "Content-Type: application/dtmf-relay\r\nInfo-Package: x\r\n"),
+        ("PRACK", "RAck: 7 1 INVITE\r\n"),
+        ("OPTIONS", "Accept: application/sdp;q=0.2, */*\r\n"),
+        ("BYE", "Reason: Q.850;cause=16\r\n"),
+    ];
+    let mut peer = Peer::udp();
+    let mut phone = peer.phone();
+    let mut dice = Dice(0x5eed_0004);
+    let (most, end) = budget(60);
+    let mut n = 0;
+    while n < most && Instant::now() < end {
+        n += 1;
+        phone.try_ask(json!({"do": "dial", "account": USER, "target": "2002"}));
+        let Some(invite) = peer.hear_within(Duration::from_secs(1), |m| (m.method() == "INVITE").then(|| m.clone()))
+        else {
+            end_all(&mut phone);
+            continue;
+        };
+        let description = peer.sound(&["8", "0"], "sendrecv");
+        for _ in 0..dice.below(3) {
+            let (status, headers) = ANSWERS[dice.below(ANSWERS.len())];
+            let headers = format!("{headers}Content-Type: application/sdp\r\n");
+            let answer = peer.answer(&invite, status, "peer", &headers, &description);
+            peer.say(broken_behind(&mut dice, &answer));
+        }
+        let mut dialog = peer.dialog_of(&invite);
+        if dice.below(3) > 0 {
+            peer.reply(&invite, 200, "OK", "", &description);
+            for _ in 0..dice.below(4) {
+                let (method, headers) = WITHIN[dice.below(WITHIN.len())];
+                let body = if dice.below(2) == 0 { description.as_str() } else { "Signal=1\r\nDuration=160\r\n" };
+                let request = peer.compose(&mut dialog, method, headers, body);
+                peer.say(broken_behind(&mut dice, &request));
+            }
+        }
+        end_all(&mut phone);
+        // So that what was taken back is over, and its place free.
+        peer.reply(&invite, 487, "Request Terminated", "", "");
+        peer.forget();
+        if n % 20 == 0 {
+            let id = format!("lives{n}");
+            peer.say(peer.request("OPTIONS", &id, "", ""));
+            peer.hear("an answer after what was broken", |m| m.is_final("OPTIONS", &id));
+            peer.forget();
+        }
+    }
+    println!("{n} calls");
+    still_a_phone(&mut peer, &mut phone);
 }
 
 /// Where our own side gives text to the shim: addresses to call and to transfer to, and headers.
@@ -206,4 +296,82 @@ fn commands() {
     }
     println!("{n} rounds of commands");
     phone.ask(json!({"do": "snapshot"}));
+}
+
+/// Accounts that somebody typed or a profile brought, and what a registrar answers to them.
+#[test]
+#[ignore = "talks SIP with itself: cargo xtask test --only softphone"]
+fn accounts() {
+    let mut peer = Peer::udp();
+    let mut phone = peer.phone();
+    let mut dice = Dice(0x5eed_0003);
+    let answers = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Vec<u8>>::new()));
+    let theirs = std::sync::Arc::clone(&answers);
+    peer.on_register(move |request, _| {
+        // Also the good account's: what is left is told only once.
+        let Some(answer) = theirs.lock().unwrap().pop() else { return ("200 OK".to_owned(), String::new()) };
+        let answer = String::from_utf8_lossy(&answer).replace("{contact}", request.header("Contact"));
+        let (status, headers) = answer.split_once('\n').unwrap_or((&answer, ""));
+        (status.to_owned(), headers.replace('\r', "").replace('\n', "\r\n") + "\r\n")
+    });
+    let said: [&str; 6] = [
+        "401 Unauthorized\nWWW-Authenticate: Digest realm=\"pbx\", nonce=\"a\", opaque=\"b\", algorithm=MD5, qop=\"auth,auth-int\"",
+        "407 Proxy Authentication Required\nProxy-Authenticate: Digest realm=\"a\\\"b\", nonce=\"\", algorithm=SHA-256, stale=true",
+        "200 OK\nContact: {contact};expires=60, <sip:a@b;x=y>;expires=0;q=0.1;+sip.instance=\"<urn:uuid:1>\"\nService-Route: <sip:a;lr>",
+        "302 Moved\nContact: <sip:[::1]:5060;transport=tcp?a=b>;q=1.0, *",
+        "423 Interval Too Brief\nMin-Expires: 120\nRetry-After: 5 (soon);duration=3",
+        "503 Service Unavailable\nRetry-After: 99999999999\nWarning: 399 pbx \"a\\\"\"",
+    ];
+    let names = ["id", "server", "domain", "user", "auth_user", "password", "display_name", "tls_ca_file"];
+    let (most, end) = budget(800);
+    let mut n = 0;
+    let mut taken = 0;
+    while n < most && Instant::now() < end {
+        let mut text = |from: &str| String::from_utf8_lossy(&broken(&mut dice, from.as_bytes().to_vec())).into_owned();
+        let mut account = peer.account();
+        let name = names[n % names.len()];
+        let from = account[name].as_str().unwrap_or("Anna \"A\" <sip:1001@pbx.example>").to_owned();
+        account[name] = json!(text(&from));
+        match n % 7 {
+            5 => account["pass_headers"] = json!(["X-Project", text("X-Queue")]),
+            0 => account["backup_servers"] = json!([{"host": text("10.0.0.2"), "port": n % 65_536}]),
+            1 => account["outbound_proxy"] = json!({"host": text("127.0.0.1"), "port": peer.at().port()}),
+            2 => account["nat"] = json!({"ice": true, "stun_servers": [{"host": text("127.0.0.1"), "port": 9}]}),
+            3 => {
+                account["nat"] = json!({"turn": {"server": {"host": text("127.0.0.1"), "port": 9}, "transport": "udp",
+                    "user": text("anna"), "password": text("secret")}});
+            }
+            _ => {}
+        }
+        let codecs = ["opus", "pcma"];
+        let media = json!({"codecs": codecs, "echo_cancellation": false, "rtp_ports": [41000, 41999]});
+        answers.lock().unwrap().push(broken(&mut dice, said[n % said.len()].into()));
+        let answer = phone.try_ask(json!({"do": "configure", "accounts": [account], "media": media}));
+        taken += usize::from(!answer["ok"].is_null());
+        let mut text = |from: &str| String::from_utf8_lossy(&broken(&mut dice, from.as_bytes().to_vec())).into_owned();
+        let chosen = json!({"use": "device", "name": text("alsa_output.usb-A_B-00.analog-stereo")});
+        phone.try_ask(json!({"do": "set-sound", "settings": {"capture": chosen, "ring": [chosen],
+            "volumes": {text("out:headset"): n % 500}, "ring_tone": {"tone": "file", "path": text("/tmp/a.wav")}}}));
+        phone.look(look);
+        peer.forget();
+        n += 1;
+        if n % 25 == 0 {
+            answers.lock().unwrap().clear();
+            registers_again(&peer, &mut phone);
+        }
+    }
+    println!("{n} accounts, {taken} of them taken");
+    assert!(taken > n / 5, "too few get to where text is read: {taken} of {n}");
+    answers.lock().unwrap().clear();
+    registers_again(&peer, &mut phone);
+    still_a_phone(&mut peer, &mut phone);
+}
+
+fn registers_again(peer: &Peer, phone: &mut Console) {
+    phone.ask(peer.configure());
+    drive::until(Duration::from_secs(40), "registered", || {
+        let snapshot = phone.ask(json!({"do": "snapshot"}));
+        snapshot["snapshot"]["registrations"][0]["state"] == "registered"
+    });
+    phone.forget();
 }

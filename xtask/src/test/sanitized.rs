@@ -15,6 +15,9 @@ const FLAGS: &str = "-fsanitize=address -fno-omit-frame-pointer";
 /// Memory is measured elsewhere: here it is the sanitizer's. Who dies on purpose is told of by the sanitizer in its own words.
 const FILTER: &str = "package(linedesk-softphone) and kind(test) and not (binary(memory) or binary(crash))";
 
+/// Those that take a processor for themselves; the others mostly wait.
+const BUSY: &str = "binary(fuzz) or binary(hostile) or binary(loudness) or binary(messages) or binary(servers)";
+
 /// The softphone, in a target directory of its own.
 pub fn build(context: &Context) -> Result<()> {
     let script = "pjproject-sys/sanitized.sh";
@@ -30,7 +33,10 @@ pub fn build(context: &Context) -> Result<()> {
 /// Runs it.
 pub fn run(context: &Context, under: &'static [&'static str]) -> Result<Counts> {
     let lab = Some(Namespace { under, ..Namespace::default() });
-    let selection = Selection { name: "softphone with AddressSanitizer", filter: FILTER, which: Which::All, lab };
+    let waits = format!("{FILTER} and not ({BUSY})");
+    let busy = format!("{FILTER} and ({BUSY})");
+    let selections = [("softphone-sanitized", &waits), ("softphone-sanitized-busy", &busy)]
+        .map(|(name, filter)| Selection { name, filter, which: Which::All, lab });
     let program = directory().join(host()?).join("debug/linedesk-softphone");
     let runtime = answer(&mut command("cc", ["-print-file-name=libasan.so"])).unwrap_or_default();
     if !program.is_file() {
@@ -43,7 +49,7 @@ pub fn run(context: &Context, under: &'static [&'static str]) -> Result<Counts> 
         // the softphone's own.
         ("ASAN_OPTIONS", "detect_leaks=0:use_sigaltstack=0".into()),
     ];
-    nextest::run_with(context, &[selection], &variables)
+    nextest::run_with(context, &selections, &variables)
 }
 
 fn directory() -> PathBuf {

@@ -42,8 +42,6 @@ pub(crate) struct AccountState {
     failures: u32,
     retry_at: Option<Instant>,
     silent_at: Option<Instant>,
-    /// The answer to our goodbye is awaited.
-    said_goodbye: bool,
     servers: Servers,
 }
 
@@ -59,6 +57,8 @@ pub(super) struct Answer {
     pub(super) tls: String,
     pub(super) faults: TlsFaults,
     pub(super) expires_s: u32,
+    /// Of what took the registration back.
+    pub(super) goodbye: bool,
 }
 
 impl AccountState {
@@ -207,7 +207,6 @@ impl Loop {
                         failures: 0,
                         retry_at: None,
                         silent_at: None,
-                        said_goodbye: false,
                         servers: Servers::default(),
                     };
                     self.accounts.insert(id.clone(), state);
@@ -328,10 +327,9 @@ impl Loop {
             return;
         }
         // Also when it failed: a registrar that did not answer may still have us.
-        match self.phone.account_register(state.native, false) {
-            Ok(()) => state.said_goodbye = true,
+        if let Err(e) = self.phone.account_register(state.native, false) {
             // A REGISTER is under way: its answer is taken back.
-            Err(e) => tracing::debug!("unregistering: {e}"),
+            tracing::debug!("unregistering: {e}");
         }
         state.set(RegistrationState::Off, 0, String::new());
         self.emit_registration(id);
@@ -384,7 +382,7 @@ impl Loop {
     }
 
     pub(super) fn registration_answer(&mut self, native: NativeAccount, answer: Answer) {
-        let Answer { number, code, reason, contact, tls, faults, expires_s } = answer;
+        let Answer { number, code, reason, contact, tls, faults, expires_s, goodbye } = answer;
         self.tell_memory("registration");
         let Some(id) = self.account_of(native).cloned() else { return };
         let Some(state) = self.accounts.get_mut(&id) else { return };
@@ -392,18 +390,17 @@ impl Loop {
             // Of a server that we have left.
             return;
         }
-        let was_goodbye = std::mem::take(&mut state.said_goodbye);
         let wanted = state.on && (self.attached || self.idle_since.is_none());
-        state.silent_at = None;
         if !wanted {
             state.retry_at = None;
-            // A REGISTER that was under way when we said goodbye has been answered instead of it. Once: a registrar that keeps us all
-            // the same is not asked for ever.
-            if code / 100 == 2 && expires_s > 0 && !was_goodbye {
-                match self.phone.account_register(state.native, false) {
-                    Ok(()) => state.said_goodbye = true,
-                    Err(e) => tracing::warn!(account = %id.0, "unregistering once more: {e}"),
-                }
+            state.silent_at = None;
+            // Our goodbye found this REGISTER under way. A registrar that keeps us after a goodbye is not asked again.
+            if code / 100 == 2
+                && expires_s > 0
+                && !goodbye
+                && let Err(e) = self.phone.account_register(state.native, false)
+            {
+                tracing::debug!(account = %id.0, "unregistering once more: {e}");
             }
             if state.state != RegistrationState::Off {
                 state.set(RegistrationState::Off, code, reason);
@@ -411,12 +408,14 @@ impl Loop {
             }
             return;
         }
-        let open = was_goodbye || state.state == RegistrationState::Off;
-        if code / 100 == 2 && expires_s == 0 && contact.is_none() && open {
-            // The answer to an earlier goodbye, overtaken by a new wish.
-            self.try_register(&id);
+        if goodbye {
+            // A new wish has overtaken it: its REGISTER is under way, or found the goodbye so.
+            if state.silent_at.is_none() {
+                self.try_register(&id);
+            }
             return;
         }
+        state.silent_at = None;
         match contact {
             Some(contact) if code / 100 == 2 && expires_s > 0 => {
                 state.failures = 0;

@@ -352,8 +352,8 @@ impl Loop {
 
     fn phone_event(&mut self, event: PhoneEvent) {
         match event {
-            PhoneEvent::Registration { account, number, code, reason, contact, tls, faults, expires_s } => {
-                let answer = Answer { number, code, reason, contact, tls, faults, expires_s };
+            PhoneEvent::Registration { account, number, code, reason, contact, tls, faults, expires_s, goodbye } => {
+                let answer = Answer { number, code, reason, contact, tls, faults, expires_s, goodbye };
                 self.registration_answer(account, answer);
             }
             PhoneEvent::Incoming { account, call, invitation } => self.incoming(account, call, invitation),

@@ -61,6 +61,12 @@ impl Peer {
 
     /// A request within a call.
     pub fn send(&mut self, dialog: &mut Dialog, method: &str, more: &str, body: &str) {
+        let text = self.compose(dialog, method, more, body);
+        self.say(text);
+    }
+
+    /// The same unsaid.
+    pub fn compose(&mut self, dialog: &mut Dialog, method: &str, more: &str, body: &str) -> String {
         if method != "ACK" {
             dialog.sequence += 1;
         }
@@ -75,10 +81,11 @@ impl Peer {
         let kind =
             if body.is_empty() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
         let allow = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, INFO\r\n";
-        self.say(format!("{opening}{contact}{allow}{more}{kind}Content-Length: {}\r\n\r\n{body}", body.len()));
+        let text = format!("{opening}{contact}{allow}{more}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
         if method == "INVITE" && dialog.invite.is_empty() {
             dialog.invite = opening;
         }
+        text
     }
 
     /// Takes our INVITE back.

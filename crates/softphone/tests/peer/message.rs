@@ -42,11 +42,11 @@ impl Message {
         self.start.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// The URI of Contact.
+    /// The URI of Contact; a name before it may have brackets, too.
     pub fn contact(&self) -> Option<String> {
         let contact = self.header("Contact");
-        let begin = contact.find('<')? + 1;
-        Some(contact[begin..contact.find('>')?].to_owned())
+        let (_, uri) = contact[contact.rfind('"').unwrap_or(0)..].split_once('<')?;
+        Some(uri.split_once('>')?.0.to_owned())
     }
 
     /// Of its m= line: the port, the transport, the formats.

@@ -5,25 +5,39 @@ use softphone_api::{Account, AddressFamily, Encryption, Media, Transport};
 use super::super::network::resolve::literal;
 use super::super::phone::AccountSettings;
 
+/// Of a name in DNS, and more than any other has, bytes.
+const LONGEST_NAME: usize = 253;
+
 pub(super) fn check(accounts: &[Account], media: &Media) -> Result<(), String> {
     let mut seen = std::collections::BTreeSet::new();
     for a in accounts {
+        // It stands in logs and on the screen.
+        if a.id.0.is_empty() || a.id.0.len() > LONGEST_NAME || a.id.0.contains(char::is_control) {
+            return Err(format!(
+                "account {:?}: an id has 1 to {LONGEST_NAME} bytes without control characters",
+                a.id.0
+            ));
+        }
         if !seen.insert(&a.id) {
             return Err(format!("account {:?} is given twice", a.id.0));
         }
         let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | ';' | ',');
         for (what, text) in [("server", &a.server), ("domain", &a.domain), ("user", &a.user)] {
-            if text.is_empty() || text.contains(bad) || text.contains('@') {
+            if text.is_empty() || text.len() > LONGEST_NAME || text.contains(bad) || text.contains('@') {
                 return Err(format!("account {:?}: {what} {text:?} cannot be used in a SIP address", a.id.0));
             }
         }
-        if a.display_name.contains(char::is_control) || a.expires_s < 10 {
+        if a.display_name.len() > LONGEST_NAME || a.display_name.contains(char::is_control) || a.expires_s < 10 {
             return Err(format!("account {:?}: display name or expiry cannot be used", a.id.0));
         }
         let turn = a.nat.turn.as_ref().map(|turn| &turn.server);
         let others = a.backup_servers.iter().chain(&a.outbound_proxy).chain(&a.nat.stun_servers).chain(turn);
         for server in others {
-            if server.host.is_empty() || server.host.contains(bad) || server.host.contains('@') {
+            if server.host.is_empty()
+                || server.host.len() > LONGEST_NAME
+                || server.host.contains(bad)
+                || server.host.contains('@')
+            {
                 return Err(format!("account {:?}: {:?} is no name or address of a server", a.id.0, server.host));
             }
         }
@@ -52,7 +66,7 @@ pub(super) fn check(accounts: &[Account], media: &Media) -> Result<(), String> {
             return Err(format!("account {:?}: DTLS cannot be optional; demand it, or choose SDES over TLS", a.id.0));
         }
         if !a.tls_ca_file.is_empty() && !std::path::Path::new(&a.tls_ca_file).is_file() {
-            return Err(format!("account {:?}: the CA file {} is not there", a.id.0, a.tls_ca_file));
+            return Err(format!("account {:?}: the CA file {:?} is not there", a.id.0, a.tls_ca_file));
         }
     }
     if media.codecs.is_empty() {

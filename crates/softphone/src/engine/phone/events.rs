@@ -56,6 +56,8 @@ pub(crate) enum PhoneEvent {
         tls: String,
         faults: TlsFaults,
         expires_s: u32,
+        /// It answers what took the registration back.
+        goodbye: bool,
     },
     Incoming {
         account: NativeAccount,
@@ -166,6 +168,7 @@ fn translate(e: &sys::ld_event, first: String, second: String, third: String, he
                 untrusted: e.state.cast_unsigned() & sys::LD_TLS_UNTRUSTED != 0,
             },
             expires_s: if e.expires_s == u32::MAX { 0 } else { e.expires_s },
+            goodbye: e.goodbye,
         },
         sys::LD_EVENT_INCOMING => PhoneEvent::Incoming {
             account,
