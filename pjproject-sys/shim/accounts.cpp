@@ -1,6 +1,14 @@
 // Accounts: their registration, the transports they share, and what TLS complains about.
 #include "phone.hpp"
 
+#ifdef _WIN32
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#else
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#endif
+
 #include <condition_variable>
 #include <fstream>
 #include <sstream>
@@ -182,6 +190,30 @@ std::string Phone::trusted_with(const std::string &extra_ca) const {
     return (ca_file.empty() ? "" : read_file(ca_file)) + "\n" + read_file(extra_ca);
 }
 
+namespace {
+
+// What was sent over a connection and is not confirmed within so many seconds: the connection is dead, though nobody says so (a
+// firewall has forgotten it, the server's machine has lost power). By themselves systems try for a quarter of an hour, and the
+// phone would be out of reach for as long. Windows and macOS: untried.
+constexpr int GIVES_UP_S = 10;
+
+void set_giving_up(SockOptParams &options) {
+#if defined(__linux__)
+    const int option = TCP_USER_TIMEOUT, value = GIVES_UP_S * 1000;
+#elif defined(__APPLE__)
+    const int option = TCP_RXT_CONNDROPTIME, value = GIVES_UP_S;
+#elif defined(_WIN32)
+    const int option = TCP_MAXRT, value = GIVES_UP_S;
+#endif
+    // An option points into itself, so it is set where it stays.
+    options.sockOpts.resize(1);
+    options.sockOpts[0].level = IPPROTO_TCP;
+    options.sockOpts[0].optName = option;
+    options.sockOpts[0].setOptValInt(value);
+}
+
+} // namespace
+
 TransportId Phone::transport(int32_t kind, const std::string &extra_ca, bool ipv6) {
     std::string key = std::to_string(kind) + (ipv6 ? "6:" : "4:") + (kind == LD_TLS ? extra_ca : "");
     // A UDP socket stays, and takes a new class of service; listeners give theirs to the connections they make.
@@ -195,6 +227,8 @@ TransportId Phone::transport(int32_t kind, const std::string &extra_ca, bool ipv
         return it->second;
     }
     TransportConfig t;
+    if (kind == LD_TCP) set_giving_up(t.sockOptParams);
+    if (kind == LD_TLS) set_giving_up(t.tlsConfig.sockOptParams);
     // A fixed port is for UDP and TCP; TLS listeners of several accounts could not share it.
     t.port = kind == LD_TLS ? 0 : config.sip_port;
     t.qosParams = qos;

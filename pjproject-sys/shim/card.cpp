@@ -18,6 +18,8 @@ constexpr unsigned ECHO_LATENCY_MS = 30;
 constexpr int64_t HESITATES_MS = 300;
 // A microphone that gives nothing for so long is given silence for: the bridge would say its last frame over and over.
 constexpr int64_t PAUSES_MS = 100;
+// So long the device before is heard on.
+constexpr int64_t SETTLES_MS = 100;
 // A device that is silent for so long is lost: its server hangs, or it was suspended.
 constexpr int64_t LOST_MS = 1500;
 // But a Bluetooth headset takes its time to begin, and so does a server's virtual device, whose buffer is filled at once.
@@ -313,13 +315,17 @@ SoundCard::Held SoundCard::in_use(bool capture) {
     return place(capture).now;
 }
 
-// Whether calls use the device. The next one is used from its first frame on.
+// Whether calls use the device. The next one is used from its first frame on, or a little later when another still is.
 bool SoundCard::is_heard(Device &d) {
     if (d.left || silent_) return false;
     if (d.heard) return true;
     std::lock_guard<std::mutex> lock(places_mutex_);
     Place &p = place(d.capture);
     if (p.next.get() != &d) return false;
+    // Devices begin in bursts.
+    const int64_t now = now_ms();
+    if (d.first_at == 0) d.first_at = now;
+    if (p.now && p.now->runs && now - p.now->frame_at < PAUSES_MS && now - d.first_at < SETTLES_MS) return false;
     p.leave(p.now);
     p.now.swap(p.next);
     d.heard = true;

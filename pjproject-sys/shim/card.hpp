@@ -50,6 +50,7 @@ private:
         std::atomic<bool> runs{false}, heard{false}, told{false};
         std::atomic<unsigned> frames{0};
         std::atomic<int64_t> frame_at{0};
+        int64_t first_at = 0;
         // No longer wanted: silent from now on.
         std::atomic<bool> left{false};
 
@@ -59,7 +60,7 @@ private:
     };
     using Held = std::shared_ptr<Device>;
 
-    // One direction. Calls use `now` until `next` gives or takes its first frame. Guarded by their mutex.
+    // One direction. Calls use `now` until `next` gives and takes sound. Guarded by their mutex.
     struct Place {
         Held now, next;
         // Those that are no longer wanted and not closed yet, the last one last.

@@ -310,7 +310,7 @@ fn a_sound_server_that_hangs_holds_up_nobody() {
 fn a_call_begins_while_the_sound_server_hangs() {
     let card = Card::start();
     let mut anna = registered(&card);
-    anna.wait("devices", |m| sound(m).filter(|s| uses(s, Some("mic"), Some("spk"))).cloned());
+    until(PATIENCE, "devices", || uses(&state_now(&mut anna), Some("mic"), Some("spk")));
     card.hangs(true);
     let recordings = Recordings::from_now();
     let start = Moment::now();

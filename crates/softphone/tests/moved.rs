@@ -185,3 +185,23 @@ fn without_a_network_the_registration_fails_and_comes_back_veth() {
     anna.wait("registered again", at("10.78.0.3"));
     assert!(back.elapsed() < REGISTERED_AGAIN, "{:?}", back.elapsed());
 }
+
+/// Systems by themselves send for a quarter of an hour into a connection of which nobody knows any more.
+#[test]
+#[ignore = "needs the lab: cargo xtask test --only softphone"]
+fn a_forgotten_connection_is_made_anew_veth() {
+    let host = Host::new("10.78.0.2");
+    let mut anna = anna_at(&host, "tcp");
+    let port = |registration: &Value| -> Option<u16> {
+        let (_, behind) = registration["contact"].as_str()?.rsplit_once("10.78.0.2:")?;
+        behind.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    let registrations = anna.ask(json!({"do": "snapshot"}))["snapshot"]["registrations"].clone();
+    let old = port(&registrations[0]).unwrap();
+    host.forgets(old);
+    let since = Instant::now();
+    anna.wait_for(Duration::from_secs(60), "registered over another connection", |m| {
+        registration(m, "registered").and_then(|r| port(&r)).filter(|port| *port != old)
+    });
+    println!("registered again after {:?}", since.elapsed());
+}

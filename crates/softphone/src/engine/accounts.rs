@@ -323,6 +323,7 @@ impl Loop {
         let Some(state) = self.accounts.get_mut(id) else { return };
         state.retry_at = None;
         state.silent_at = None;
+        state.servers.cut = false;
         if state.state == RegistrationState::Off {
             return;
         }
@@ -339,6 +340,10 @@ impl Loop {
     fn try_register(&mut self, id: &AccountId) {
         let Some(state) = self.accounts.get_mut(id) else { return };
         state.retry_at = None;
+        if state.servers.cut {
+            self.go(id);
+            return;
+        }
         // A registration that stands is refreshed without a flicker; one that failed shows its reason until the answer.
         if state.state == RegistrationState::Off {
             state.set(RegistrationState::Trying, 0, String::new());
@@ -358,7 +363,7 @@ impl Loop {
             // A REGISTER is still under way: look again.
             Err(e) if matches!(e.status, PJ_EBUSY | PJSIP_EBUSY) => {
                 tracing::debug!("registering again: {e}");
-                state.retry_at = Some(Instant::now() + Duration::from_secs(1));
+                state.retry_at.get_or_insert(Instant::now() + Duration::from_secs(1));
             }
             // What the system refused pjlib tells by an event, too.
             Err(e) if e.os_error != 0 => state.silent_at = Some(Instant::now() + state.servers.patience()),
@@ -416,6 +421,7 @@ impl Loop {
             return;
         }
         state.silent_at = None;
+        state.servers.cut = false;
         match contact {
             Some(contact) if code / 100 == 2 && expires_s > 0 => {
                 state.failures = 0;

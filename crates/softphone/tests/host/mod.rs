@@ -66,6 +66,11 @@ impl Host {
         self.ip(&["rule", "add", "pref", "20", "ipproto", "udp", "unreachable"]);
     }
 
+    /// What it sends from this TCP port is lost without a word, as by a firewall that has forgotten the connection.
+    pub fn forgets(&self, port: u16) {
+        self.ip(&["rule", "add", "pref", "10", "ipproto", "tcp", "sport", &port.to_string(), "blackhole"]);
+    }
+
     pub fn loses(&self, address: &str) {
         self.ip(&["addr", "del", &format!("{address}/24"), "dev", "host0"]);
     }

@@ -10,6 +10,7 @@ use super::super::network::resolve::{Found, Hop, Wanted};
 use super::super::network::walk::Walk;
 use super::super::network::watch::near_end;
 use super::super::{Event, Loop};
+use super::backoff::pause;
 use super::random;
 
 /// A server that is silent for this long is left for the next. With [`PULSE`] before it this makes eight seconds from a server's
@@ -42,6 +43,8 @@ pub(super) struct Servers {
     pub(super) near: Option<IpAddr>,
     pulse_at: Option<Instant>,
     pulse: Option<Question>,
+    /// The connection ended on which a REGISTER waits for its answer, of which pjlib does not always hear.
+    pub(super) cut: bool,
     /// A better server was asked whether it lives again.
     probe: Option<(Question, Hop)>,
 }
@@ -143,6 +146,7 @@ impl Loop {
         let Some(hop) = state.servers.here().cloned() else { return };
         tracing::info!(account = %id.0, "registering through {}", hop.label);
         state.servers.near = near_end(hop.route.at);
+        state.servers.cut = false;
         state.servers.probe = None;
         state.servers.pulse = None;
         state.servers.pulse_at = None;
@@ -282,10 +286,12 @@ impl Loop {
     pub(in super::super) fn disconnected(&mut self, from: Option<SocketAddr>) {
         for state in self.accounts.values_mut() {
             let through = state.wanted.transport != Transport::Udp
-                && state.state == RegistrationState::Registered
-                && state.silent_at.is_none()
                 && state.servers.here().is_some_and(|hop| Some(hop.route.at) == from);
-            if through {
+            if through && state.silent_at.is_some() {
+                state.servers.cut = true;
+                state.failures += 1;
+                state.retry_at = Some(Instant::now() + pause(state.failures, 0, random()));
+            } else if through && state.state == RegistrationState::Registered {
                 // A server that restarts has cut off everybody at once: not all come back in the same moment.
                 let wait = Duration::from_millis(u64::from(random()) * 2);
                 state.retry_at = Some(Instant::now() + wait);
