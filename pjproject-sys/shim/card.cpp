@@ -186,7 +186,8 @@ void SoundCard::watch(Device &d, int64_t now) {
 void SoundCard::change(bool capture, int32_t index, uint32_t epoch, uint64_t number, bool exclusive) {
     std::unique_lock<std::mutex> lock(places_mutex_);
     Place &p = place(capture);
-    auto is_it = [&](const Held &d) { return d && d->index == index && d->epoch == epoch; };
+    // One that was told lost is another one, even if nobody could make use of that.
+    auto is_it = [&](const Held &d) { return d && d->index == index && d->epoch == epoch && !d->told; };
     if (is_it(p.next)) {
         p.next->number = number;
         return;
@@ -196,7 +197,8 @@ void SoundCard::change(bool capture, int32_t index, uint32_t epoch, uint64_t num
         p.now->number = number;
         return;
     }
-    if (index < 0 || exclusive || (p.now && p.now->index == index)) p.leave(p.now);
+    const bool one_at_a_time = exclusive || (p.now && p.now->exclusive);
+    if (index < 0 || one_at_a_time || (p.now && p.now->index == index)) p.leave(p.now);
     if (index < 0) return;
     auto &leaving = p.leaving;
     leaving.erase(std::remove_if(leaving.begin(), leaving.end(), [](auto &d) { return d.expired(); }), leaving.end());
@@ -207,14 +209,14 @@ void SoundCard::change(bool capture, int32_t index, uint32_t epoch, uint64_t num
         if (!d) continue;
         if (d->index == index) same++;
         // Of another device only when the card may be the same.
-        if (exclusive || d->index == index) before = d;
+        if (one_at_a_time || d->index == index) before = d;
     }
     if (same >= MOST_LEAVING) {
         lock.unlock();
         tell(capture, index, number, PJ_EBUSY, "its sound server does not answer");
         return;
     }
-    auto device = std::make_shared<Device>(*this, capture, index, epoch, number);
+    auto device = std::make_shared<Device>(*this, capture, index, epoch, number, exclusive);
     p.next = device;
     lock.unlock();
     phone_.sounding++;
@@ -365,6 +367,7 @@ pj_status_t SoundCard::on_play(void *device, pjmedia_frame *frame) {
     d.frame_at = now_ms();
     d.frames++;
     frame->type = PJMEDIA_FRAME_TYPE_AUDIO;
+    std::lock_guard<std::mutex> turn(d.card.playing_);
     if (!d.card.is_heard(d)) {
         std::fill_n(samples, PAIR * FRAME, pj_int16_t{0});
         return PJ_SUCCESS;
@@ -383,6 +386,7 @@ pj_status_t SoundCard::on_capture(void *device, pjmedia_frame *frame) {
     auto *samples = static_cast<pj_int16_t *>(frame->buf);
     d.frame_at = now_ms();
     d.frames++;
+    std::lock_guard<std::mutex> turn(d.card.capturing_);
     if (!d.card.is_heard(d)) return PJ_SUCCESS;
     const bool plays = d.card.plays_;
     auto treatment = d.card.treatment();

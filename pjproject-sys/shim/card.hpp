@@ -29,15 +29,15 @@ public:
 private:
     // From when it is wanted until it is closed. The card holds it while it is wanted, its thread until it is closed.
     struct Device {
-        Device(SoundCard &card, bool capture, int32_t index, uint32_t epoch, uint64_t number)
-            : card(card), capture(capture), index(index), epoch(epoch), number(number) {}
-        void leave();
-        bool wait_until_closed(std::chrono::milliseconds patience);
+        Device(SoundCard &card, bool capture, int32_t index, uint32_t epoch, uint64_t number, bool exclusive)
+            : card(card), capture(capture), index(index), epoch(epoch), exclusive(exclusive), number(number) {}
 
         SoundCard &card;
         const bool capture;
         const int32_t index;
         const uint32_t epoch;
+        // Only one can open its card.
+        const bool exclusive;
         // Of the wish that it was last part of.
         std::atomic<uint64_t> number;
         const int64_t since = now_ms();
@@ -121,6 +121,9 @@ private:
     unsigned devices_ = 0;
     std::thread keeper_;
     pj_thread_desc keepers_desc_;
+
+    // The device that is left and the one that is taken have their turns. Locked before all others.
+    std::mutex playing_, capturing_;
 
     std::mutex places_mutex_;
     Place capture_, playback_;

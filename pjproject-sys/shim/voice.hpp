@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace linedesk {
@@ -33,11 +34,13 @@ public:
 
     // A frame that the loudspeaker gets.
     void played(const pj_int16_t *samples) {
+        std::lock_guard<std::mutex> lock(playing_);
         if (echo_) pjmedia_echo_playback(state_, const_cast<pj_int16_t *>(samples));
     }
     // A frame of the microphone, changed in place. `plays`: whether `played` is told of frames now.
     void captured(pj_int16_t *samples, bool plays) {
         if (!echo_ || !plays) {
+            std::lock_guard<std::mutex> lock(playing_);
             std::fill(silence_.begin(), silence_.end(), pj_int16_t{0});
             pjmedia_echo_playback(state_, silence_.data());
         }
@@ -47,6 +50,7 @@ public:
 private:
     Treatment(pjmedia_echo_state *state, unsigned frame, bool echo) : state_(state), silence_(frame), echo_(echo) {}
     pjmedia_echo_state *state_;
+    std::mutex playing_;
     std::vector<pj_int16_t> silence_;
     const bool echo_;
 };

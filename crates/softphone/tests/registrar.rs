@@ -70,6 +70,22 @@ fn a_registrar_that_keeps_us_is_not_asked_for_ever() {
     assert_ne!(asked.recv_timeout(patience).unwrap(), "0", "asked again");
 }
 
+/// pjlib waits 32 s for the answer, and sends no other REGISTER meanwhile.
+#[test]
+fn a_goodbye_that_nobody_answers_holds_up_nobody() {
+    let peer = Peer::scripted();
+    peer.on_register(|request, _| {
+        let silent = request.header("Expires") == "0";
+        (if silent { String::new() } else { "200 OK".to_owned() }, String::new())
+    });
+    let mut phone = Console::start(&[]);
+    phone.ask(peer.configure());
+    phone.wait("registered", |m| registration(m, "registered"));
+    phone.ask(json!({"do": "unregister", "account": USER}));
+    phone.ask(json!({"do": "register", "account": USER}));
+    phone.wait("registered again", |m| registration(m, "registered"));
+}
+
 /// Wishes that overtake their answers: what was wished last is so, however fast they come.
 #[test]
 fn the_last_wish_holds() {

@@ -324,6 +324,7 @@ impl Loop {
         state.retry_at = None;
         state.silent_at = None;
         state.servers.cut = false;
+        state.servers.busy_since = None;
         if state.state == RegistrationState::Off {
             return;
         }
@@ -341,6 +342,7 @@ impl Loop {
         let Some(state) = self.accounts.get_mut(id) else { return };
         state.retry_at = None;
         if state.servers.cut {
+            state.failures += 1;
             self.go(id);
             return;
         }
@@ -359,11 +361,19 @@ impl Loop {
     fn send_register(&mut self, id: &AccountId) {
         let Some(state) = self.accounts.get_mut(id) else { return };
         match self.phone.account_register(state.native, true) {
-            Ok(()) => state.silent_at = Some(Instant::now() + state.servers.patience()),
-            // A REGISTER is still under way: look again.
+            Ok(()) => {
+                state.servers.busy_since = None;
+                state.silent_at = Some(Instant::now() + state.servers.patience());
+            }
+            // A REGISTER of pjlib's own or a goodbye is still under way: look again, but not for its whole 32 s.
             Err(e) if matches!(e.status, PJ_EBUSY | PJSIP_EBUSY) => {
                 tracing::debug!("registering again: {e}");
-                state.retry_at.get_or_insert(Instant::now() + Duration::from_secs(1));
+                let now = Instant::now();
+                if *state.servers.busy_since.get_or_insert(now) + state.servers.patience() <= now {
+                    self.go(id);
+                    return;
+                }
+                state.retry_at.get_or_insert(now + Duration::from_secs(1));
             }
             // What the system refused pjlib tells by an event, too.
             Err(e) if e.os_error != 0 => state.silent_at = Some(Instant::now() + state.servers.patience()),
@@ -395,6 +405,7 @@ impl Loop {
             // Of a server that we have left.
             return;
         }
+        state.servers.busy_since = None;
         let wanted = state.on && (self.attached || self.idle_since.is_none());
         if !wanted {
             state.retry_at = None;

@@ -43,8 +43,10 @@ pub(super) struct Servers {
     pub(super) near: Option<IpAddr>,
     pulse_at: Option<Instant>,
     pulse: Option<Question>,
-    /// The connection ended on which a REGISTER waits for its answer, of which pjlib does not always hear.
+    /// No answer can come to the REGISTER that waits, of which pjlib does not always hear: the next is a new one.
     pub(super) cut: bool,
+    /// Since when pjlib refuses another REGISTER, because of one that is under way.
+    pub(super) busy_since: Option<Instant>,
     /// A better server was asked whether it lives again.
     probe: Option<(Question, Hop)>,
 }
@@ -147,6 +149,7 @@ impl Loop {
         tracing::info!(account = %id.0, "registering through {}", hop.label);
         state.servers.near = near_end(hop.route.at);
         state.servers.cut = false;
+        state.servers.busy_since = None;
         state.servers.probe = None;
         state.servers.pulse = None;
         state.servers.pulse_at = None;
@@ -289,8 +292,7 @@ impl Loop {
                 && state.servers.here().is_some_and(|hop| Some(hop.route.at) == from);
             if through && state.silent_at.is_some() {
                 state.servers.cut = true;
-                state.failures += 1;
-                state.retry_at = Some(Instant::now() + pause(state.failures, 0, random()));
+                state.retry_at = Some(Instant::now() + pause(state.failures + 1, 0, random()));
             } else if through && state.state == RegistrationState::Registered {
                 // A server that restarts has cut off everybody at once: not all come back in the same moment.
                 let wait = Duration::from_millis(u64::from(random()) * 2);

@@ -135,6 +135,8 @@ impl Loop {
         let Some(player) = self.tones.players.0.get_mut(&id) else { return };
         let (purpose, device) = (player.purpose, player.device.clone());
         match playing {
+            // It was given up, and opens too late.
+            Playing::Heard if player.stopped => {}
             Playing::Heard => {
                 player.opens_until = None;
                 tracing::debug!(device, ?purpose, "a player is heard");
