@@ -54,6 +54,7 @@ the build id, how long it ran, how many calls there were; no memory, no number. 
 - Sound devices are named as the sound server names them, one name for each direction. They are watched: whatever comes, goes or \
 becomes the system's choice is told by `sound` within two seconds, also in a call. A device that is chosen and absent stays the choice; until it is there the \
 system's is used, else any that works, else the call goes on in silence and `problem` says so. `capture_device` and `playback_device` are what is used.\n\
+- A device that does not open within 6 s (4 s where a call rings), or gives or takes nothing for 1.5 s, counts as failed: another is used, it is tried again after 2 s when there is none, and at most three times, ever later, when there is. In a call the next device takes over with its first sound, so a change leaves no gap.\n\
 - Devices are open from the first ring or dialling to the end of the last call, and in tests; at no other time.\n\
 - `set-sound` replaces all settings: what is not in it is as at the start. `choose-devices` changes two of them and leaves the others.\n\
 - A button of a headset does what the command would do, without one: `answer` (the call that rings longest, holding what runs), `hang-up`, `reject` \
@@ -66,6 +67,7 @@ While the operator is busy with a call (also one that rings there) a further one
 - Servers are tried in order: one that refuses is left at once, one that is silent after 4 s, one that dies while it is registered with within 10 s. \
 A server that is dead is asked again after 20 s, then ever more seldom, up to 5 min; the better one is returned to when it lives and there is no call. \
 `server` of a registration says through which it stands. A refused secret is not carried to the next server.\n\
+- A TCP or TLS connection on which something stays unconfirmed for 10 s counts as dead (Linux; 25 s in the worst order of events), and another is made; the server is asked every 15 s whether it is there.\n\
 - Our address changes: registered again within 3 s; an answered call is told by a re-INVITE, a ringing one can still be answered, an outgoing call that nobody \
 has answered ends with `loss`.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`. A server that is silent does not end a call that is heard.\n\n\
