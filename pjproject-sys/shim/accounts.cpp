@@ -324,7 +324,10 @@ bool ld_account_register(ld_phone *phone, int32_t id, bool on, ld_error *error) 
         PhoneAccount *a = self(phone).account(id, error);
         if (!a) return false;
         // Never asked, nothing to take back.
-        if (!on && !pjsua_var.acc[id].regc) return true;
+        if (!on && !pjsua_var.acc[id].regc) {
+            fail(error, PJ_EINVALIDOP, "it is not registered");
+            return false;
+        }
         a->setRegistration(on);
         return true;
     });

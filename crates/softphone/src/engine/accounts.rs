@@ -42,6 +42,8 @@ pub(crate) struct AccountState {
     failures: u32,
     retry_at: Option<Instant>,
     silent_at: Option<Instant>,
+    /// Our goodbye waits for its answer. pjlib forgets the registration then, with whatever REGISTER was begun meanwhile.
+    said_goodbye: bool,
     servers: Servers,
 }
 
@@ -207,6 +209,7 @@ impl Loop {
                         failures: 0,
                         retry_at: None,
                         silent_at: None,
+                        said_goodbye: false,
                         servers: Servers::default(),
                     };
                     self.accounts.insert(id.clone(), state);
@@ -329,9 +332,10 @@ impl Loop {
             return;
         }
         // Also when it failed: a registrar that did not answer may still have us.
-        if let Err(e) = self.phone.account_register(state.native, false) {
-            // A REGISTER is under way: its answer is taken back.
-            tracing::debug!("unregistering: {e}");
+        match self.phone.account_register(state.native, false) {
+            Ok(()) => state.said_goodbye = true,
+            // There is nothing to take back; or a REGISTER is under way, and its answer is.
+            Err(e) => tracing::debug!("unregistering: {e}"),
         }
         state.set(RegistrationState::Off, 0, String::new());
         self.emit_registration(id);
@@ -360,7 +364,12 @@ impl Loop {
 
     fn send_register(&mut self, id: &AccountId) {
         let Some(state) = self.accounts.get_mut(id) else { return };
-        match self.phone.account_register(state.native, true) {
+        let sent = if state.said_goodbye {
+            Err(PhoneError { status: PJ_EBUSY, os_error: 0, message: "a goodbye is under way".to_owned() })
+        } else {
+            self.phone.account_register(state.native, true)
+        };
+        match sent {
             Ok(()) => {
                 state.servers.busy_since = None;
                 state.silent_at = Some(Instant::now() + state.servers.patience());
@@ -406,17 +415,19 @@ impl Loop {
             return;
         }
         state.servers.busy_since = None;
+        if goodbye {
+            state.said_goodbye = false;
+        }
         let wanted = state.on && (self.attached || self.idle_since.is_none());
         if !wanted {
             state.retry_at = None;
             state.silent_at = None;
             // Our goodbye found this REGISTER under way. A registrar that keeps us after a goodbye is not asked again.
-            if code / 100 == 2
-                && expires_s > 0
-                && !goodbye
-                && let Err(e) = self.phone.account_register(state.native, false)
-            {
-                tracing::debug!(account = %id.0, "unregistering once more: {e}");
+            if code / 100 == 2 && expires_s > 0 && !goodbye {
+                match self.phone.account_register(state.native, false) {
+                    Ok(()) => state.said_goodbye = true,
+                    Err(e) => tracing::debug!(account = %id.0, "unregistering once more: {e}"),
+                }
             }
             if state.state != RegistrationState::Off {
                 state.set(RegistrationState::Off, code, reason);

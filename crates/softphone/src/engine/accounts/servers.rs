@@ -157,6 +157,7 @@ impl Loop {
         match self.phone.account_go(state.native, &hop.route) {
             Ok(number) => {
                 state.servers.registration = number;
+                state.said_goodbye = false;
                 self.send_register(id);
             }
             Err(e) => {
