@@ -67,7 +67,7 @@ While the operator is busy with a call (also one that rings there) a further one
 - Servers are tried in order: one that refuses is left at once, one that is silent after 4 s, one that dies while it is registered with within 10 s. \
 A server that is dead is asked again after 20 s, then ever more seldom, up to 5 min; the better one is returned to when it lives and there is no call. \
 `server` of a registration says through which it stands. A refused secret is not carried to the next server.\n\
-- A TCP or TLS connection on which something stays unconfirmed for 10 s counts as dead (Linux; 25 s in the worst order of events), and another is made; the server is asked every 15 s whether it is there.\n\
+- A TCP or TLS connection on which something stays unconfirmed for 10 s counts as dead (Linux; 40 s when it was tried, from the first lost packet to the next registration), and another is made; the server is asked every 15 s whether it is there.\n\
 - Our address changes: registered again within 3 s; an answered call is told by a re-INVITE, a ringing one can still be answered, an outgoing call that nobody \
 has answered ends with `loss`.\n\
 - A talking call without RTP for 30 s (`--media-timeout`) is probed with OPTIONS; when nobody answers that either, it ends with `loss`. A server that is silent does not end a call that is heard.\n\n\
