@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use crate::stream::Stream;
-use crate::{Action, AmiError, Event, Frame, Message, Parser, Secret, keepalive};
+use crate::{Action, AmiError, Frame, Message, Parser, Secret, keepalive};
 
 /// Events that may wait for the reader (about 100 MB); a PBX with 300 calls makes a few thousand a second.
 pub const MAX_QUEUED_EVENTS: usize = 200_000;
@@ -95,12 +95,12 @@ struct Waiting {
     /// Name of the event that ends the list.
     until: Option<&'static str>,
     answer: Option<Message>,
-    list: Vec<Event>,
+    list: Vec<Message>,
 }
 
 #[derive(Debug)]
 enum Done {
-    Caller(oneshot::Sender<(Message, Vec<Event>)>),
+    Caller(oneshot::Sender<(Message, Vec<Message>)>),
     Stream { list: ListId, action: &'static str },
 }
 
@@ -110,16 +110,15 @@ pub struct ListId(u64);
 
 /// What comes from the PBX by itself, in order.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are events; a box for each would be an allocation an event")]
 pub enum Incoming {
-    /// An event.
-    Event(Event),
+    /// An event; [`crate::Event::read`] says which.
+    Event(Message),
     /// A list, at its place among the events: what came before it is older than the list, what follows is newer.
     List {
         /// Which.
         id: ListId,
         /// Its events, with the completing one last.
-        outcome: Result<Vec<Event>, AmiError>,
+        outcome: Result<Vec<Message>, AmiError>,
     },
 }
 
@@ -243,7 +242,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::action`].
-    pub async fn list(&self, action: Action, complete: &'static str) -> Result<Vec<Event>, AmiError> {
+    pub async fn list(&self, action: Action, complete: &'static str) -> Result<Vec<Message>, AmiError> {
         let timeout = self.inner.timeout * 2;
         self.inner.exchange(action, Some(complete), timeout).await.map(|(_, list)| list)
     }
@@ -269,7 +268,7 @@ impl Inner {
         action: Action,
         until: Option<&'static str>,
         timeout: Duration,
-    ) -> Result<(Message, Vec<Event>), AmiError> {
+    ) -> Result<(Message, Vec<Message>), AmiError> {
         let id = format!("ld-{}", self.shared.next_id.fetch_add(1, Ordering::Relaxed));
         let (done, answered) = oneshot::channel();
         self.shared
@@ -346,7 +345,7 @@ impl Shared {
     /// Gives an answer to whoever waits for it; what belongs among the events comes back.
     fn route(&self, message: Message) -> Option<Incoming> {
         let Some(id) = message.action_id().map(str::to_owned) else {
-            return message.event().is_some().then(|| Incoming::Event(Event::read(message)));
+            return message.event().is_some().then_some(Incoming::Event(message));
         };
         let mut waiting = self.waiting();
         let Some(entry) = waiting.get_mut(&id) else {
@@ -359,7 +358,7 @@ impl Shared {
             !list_follows
         } else {
             let last = entry.until.is_some_and(|until| message.event() == Some(until));
-            entry.list.push(Event::read(message));
+            entry.list.push(message);
             last
         };
         if complete

@@ -1,7 +1,7 @@
 //! Asterisk Manager Interface.
 //!
 //! [`codec`], [`frame`], [`action`] and [`event`] do no I/O and read no clock. [`client`] and [`link`] are tokio over them.
-//! Works with the dialects of Asterisk 12 and newer; what is not known is kept raw ([`Event::Other`]).
+//! Reads the dialects of Asterisk 1.8 to 22; what is not known is kept raw ([`Event::Other`]).
 
 pub mod action;
 pub mod client;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ami::{AmiError, Client, ConnectOptions, Events, Incoming, Link, LinkEvent, ListId, Message, Tls};
+use ami::{AmiError, Client, ConnectOptions, Event, Events, Incoming, Link, LinkEvent, ListId, Message, Tls};
 use central_api::{PbxId, Secret};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -92,7 +92,6 @@ struct Actor {
 }
 
 /// What woke the actor.
-#[expect(clippy::large_enum_variant, reason = "nearly all are events, and only one lives at a time")]
 enum Wake {
     Command(PbxCommand),
     Link(LinkEvent),
@@ -171,7 +170,7 @@ impl Actor {
                 self.hang_up();
                 self.machine.lost()
             }
-            Wake::Incoming(Incoming::Event(event)) => self.machine.event(&event, now_ms),
+            Wake::Incoming(Incoming::Event(message)) => self.machine.event(&Event::read(&message), now_ms),
             Wake::Incoming(Incoming::List { id, outcome }) => match self.lists.remove(&id) {
                 Some(kind) => self.machine.list(kind, outcome, now_ms),
                 None => Vec::new(),

@@ -19,9 +19,40 @@ const UP: u8 = 6;
 /// Local channels may be chained (queue → follow-me → phone); more than this is a loop.
 const MAX_HOPS: usize = 8;
 
+/// What events said of a channel last.
+#[derive(Debug)]
+struct Said {
+    channel: String,
+    state: Option<u8>,
+    caller_number: Option<String>,
+    caller_name: Option<String>,
+    connected_number: Option<String>,
+    connected_name: Option<String>,
+    context: Option<String>,
+    exten: Option<String>,
+    priority: Option<i64>,
+}
+
+impl From<&ChannelInfo<'_>> for Said {
+    fn from(info: &ChannelInfo) -> Self {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            channel: info.channel.to_owned(),
+            state: info.state,
+            caller_number: own(info.caller_number),
+            caller_name: own(info.caller_name),
+            connected_number: own(info.connected_number),
+            connected_name: own(info.connected_name),
+            context: own(info.context),
+            exten: own(info.exten),
+            priority: info.priority,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Channel {
-    info: ChannelInfo,
+    info: Said,
     bridge: Option<String>,
     /// Who dials it (uniqueid).
     dialed_by: Option<String>,
@@ -66,81 +97,77 @@ impl Calls {
         self.ask_all()
     }
 
-    pub(super) fn event(&mut self, event: &Event, observed: &Observed, now_ms: i64) -> Vec<CallWant> {
+    pub(super) fn event(&mut self, event: &Event<'_>, observed: &Observed, now_ms: i64) -> Vec<CallWant> {
         match event {
             Event::Newchannel(info)
             | Event::Newstate(info)
             | Event::NewConnectedLine(info)
             | Event::NewCallerid(info) => self.put(info, now_ms).into_iter().collect(),
-            Event::DialBegin { caller, dest } => {
+            Event::DialBegin { caller, dest, .. } => {
                 let wants: Vec<CallWant> = self.put(dest, now_ms).into_iter().collect();
-                if let (Some(caller), Some(channel)) = (caller, self.channels.get_mut(&dest.uniqueid)) {
-                    channel.dialed_by = Some(caller.uniqueid.clone());
+                if let (Some(caller), Some(channel)) = (caller, self.channels.get_mut(dest.uniqueid)) {
+                    channel.dialed_by = Some(caller.uniqueid.to_owned());
                     self.dirty = true;
                 }
                 wants
             }
             Event::AgentCalled(call) => {
-                let mut wants: Vec<CallWant> = self.put(&call.caller, now_ms).into_iter().collect();
-                wants.extend(self.put(&call.dest, now_ms));
-                if let Some(channel) = self.channels.get_mut(&call.dest.uniqueid) {
-                    channel.offer = Some((call.queue.clone(), call.caller.uniqueid.clone()));
+                let both = [call.caller.info, call.dest.info];
+                let wants = both.iter().flatten().filter_map(|info| self.put(info, now_ms)).collect();
+                if let Some(channel) = self.channels.get_mut(call.dest.uniqueid) {
+                    channel.offer = Some((call.queue.to_owned(), call.caller.uniqueid.to_owned()));
                     self.dirty = true;
                 }
                 wants
             }
             Event::QueueCallerJoin { caller, queue, .. } => {
                 let wants: Vec<CallWant> = self.put(caller, now_ms).into_iter().collect();
-                self.entered(
-                    &caller.uniqueid,
-                    queue,
-                    observed.waiting_since(queue, &caller.uniqueid).unwrap_or(now_ms),
-                );
+                self.entered(caller.uniqueid, queue, observed.waiting_since(queue, caller.uniqueid).unwrap_or(now_ms));
                 wants
             }
             Event::BridgeEnter { bridge, channel, .. } => {
                 let wants: Vec<CallWant> = self.put(channel, now_ms).into_iter().collect();
-                self.in_bridge(&channel.uniqueid, Some(bridge.clone()));
+                self.in_bridge(channel.uniqueid, Some((*bridge).to_owned()));
                 wants
             }
             Event::BridgeLeave { channel, .. } => {
-                self.in_bridge(&channel.uniqueid, None);
+                self.in_bridge(channel.uniqueid, None);
                 Vec::new()
             }
             Event::Rename { uniqueid, new_name } => {
-                if let Some(channel) = self.channels.get_mut(uniqueid) {
-                    let old = std::mem::replace(&mut channel.info.channel, new_name.clone());
+                if let Some(channel) = self.channels.get_mut(*uniqueid) {
+                    let old = std::mem::replace(&mut channel.info.channel, (*new_name).to_owned());
                     self.names.remove(&old);
-                    self.names.insert(new_name.clone(), uniqueid.clone());
+                    self.names.insert((*new_name).to_owned(), (*uniqueid).to_owned());
                     self.dirty = true;
                 }
                 Vec::new()
             }
-            Event::Hangup { channel, .. } => self.gone(&channel.uniqueid).into_iter().collect(),
+            Event::Hangup { channel, .. } => self.gone(channel.uniqueid).into_iter().collect(),
             _ => Vec::new(),
         }
     }
 
     /// Takes a whole CoreShowChannels.
-    pub(super) fn snapshot(&mut self, list: &[Event], observed: &Observed, now_ms: i64) -> Vec<CallWant> {
+    pub(super) fn snapshot(&mut self, list: &[Event<'_>], observed: &Observed, now_ms: i64) -> Vec<CallWant> {
         let mut wants = Vec::new();
         let mut here = BTreeSet::new();
         for event in list {
             let Event::CoreShowChannel(shown) = event else { continue };
-            here.insert(shown.channel.uniqueid.clone());
+            here.insert(shown.channel.uniqueid);
             wants.extend(self.put(&shown.channel, now_ms));
-            self.in_bridge(&shown.channel.uniqueid, shown.bridge.clone());
+            self.in_bridge(shown.channel.uniqueid, shown.bridge.map(str::to_owned));
             self.seen_in_snapshot(shown, observed, now_ms);
         }
-        let gone: Vec<String> = self.channels.keys().filter(|id| !here.contains(*id)).cloned().collect();
+        let gone: Vec<String> = self.channels.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
         wants.extend(gone.iter().filter_map(|id| self.gone(id)));
         self.dirty = true;
         wants
     }
 
-    fn seen_in_snapshot(&mut self, shown: &ShownChannel, observed: &Observed, now_ms: i64) {
+    fn seen_in_snapshot(&mut self, shown: &ShownChannel<'_>, observed: &Observed, now_ms: i64) {
         let age_ms = i64::try_from(shown.duration_s).unwrap_or(0) * 1000;
-        let uniqueid = &shown.channel.uniqueid;
+        let uniqueid = shown.channel.uniqueid;
         if let Some(channel) = self.channels.get_mut(uniqueid)
             && channel.info.state == Some(UP)
             && channel.told.is_none()
@@ -148,9 +175,8 @@ impl Calls {
             // The beginning of the conversation was not seen; the channel's own age is its bound.
             channel.answered_ms = Some(now_ms - age_ms);
         }
-        let queue_application = shown.application.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("Queue"));
-        let queue =
-            shown.application_data.as_deref().and_then(|data| data.split(',').next()).filter(|name| !name.is_empty());
+        let queue_application = shown.application.is_some_and(|name| name.eq_ignore_ascii_case("Queue"));
+        let queue = shown.application_data.and_then(|data| data.split(',').next()).filter(|name| !name.is_empty());
         let known = self.channels.get(uniqueid).is_some_and(|channel| channel.entry.is_some());
         if let (true, Some(queue), false) = (queue_application, queue, known) {
             let since = observed.waiting_since(queue, uniqueid).unwrap_or(now_ms - age_ms);
@@ -218,11 +244,11 @@ impl Calls {
         Ok(Plan { dead, endpoint, answered_ms: phone.answered_ms, customer })
     }
 
-    fn put(&mut self, info: &ChannelInfo, now_ms: i64) -> Option<CallWant> {
-        let endpoint_watched = endpoint(&info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
+    fn put(&mut self, info: &ChannelInfo<'_>, now_ms: i64) -> Option<CallWant> {
+        let endpoint_watched = endpoint(info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
         self.dirty |= endpoint_watched;
-        let known = self.channels.entry(info.uniqueid.clone()).or_insert_with(|| Channel {
-            info: info.clone(),
+        let known = self.channels.entry(info.uniqueid.to_owned()).or_insert_with(|| Channel {
+            info: Said::from(info),
             bridge: None,
             dialed_by: None,
             offer: None,
@@ -236,12 +262,12 @@ impl Calls {
             told: None,
         });
         let name = std::mem::take(&mut known.info.channel);
-        known.info = info.clone();
+        known.info = Said::from(info);
         if !name.is_empty() {
             // A renamed channel keeps its new name though an event made before still carries the old one.
             known.info.channel = name;
         }
-        self.names.entry(known.info.channel.clone()).or_insert_with(|| info.uniqueid.clone());
+        self.names.entry(known.info.channel.clone()).or_insert_with(|| info.uniqueid.to_owned());
         match info.state {
             Some(RINGING) => drop(known.ringing_ms.get_or_insert(now_ms)),
             Some(UP) => drop(known.answered_ms.get_or_insert(now_ms)),
@@ -251,7 +277,7 @@ impl Calls {
             return None;
         }
         known.asked = true;
-        Some(CallWant::Ask(info.uniqueid.clone(), info.channel.clone()))
+        Some(CallWant::Ask(info.uniqueid.to_owned(), info.channel.to_owned()))
     }
 
     fn ask_all(&mut self) -> Vec<CallWant> {

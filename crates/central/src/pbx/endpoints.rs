@@ -88,13 +88,13 @@ impl Endpoints {
         self.begin()
     }
 
-    pub(super) fn event(&mut self, event: &Event, now_ms: i64) -> Vec<Ask> {
+    pub(super) fn event(&mut self, event: &Event<'_>, now_ms: i64) -> Vec<Ask> {
         let Event::ContactStatus(contact) = event else { return Vec::new() };
-        let Some(phone) = self.phones.get_mut(&contact.endpoint) else { return Vec::new() };
+        let Some(phone) = self.phones.get_mut(contact.endpoint) else { return Vec::new() };
         phone.heard = true;
         phone.put(contact, now_ms);
-        if self.looks.remove(&contact.endpoint).is_some() {
-            self.queue.insert(contact.endpoint.clone());
+        if self.looks.remove(contact.endpoint).is_some() {
+            self.queue.insert(contact.endpoint.to_owned());
         }
         self.begin()
     }
@@ -225,12 +225,12 @@ impl Endpoints {
 }
 
 impl Phone {
-    fn put(&mut self, contact: &Contact, now_ms: i64) {
+    fn put(&mut self, contact: &Contact<'_>, now_ms: i64) {
         let at = self.contacts.iter().position(|known| known.uri == contact.uri);
-        match (answers(&contact.status, at.map(|at| self.contacts[at].answers)), at) {
+        match (answers(contact.status, at.map(|at| self.contacts[at].answers)), at) {
             (Some(answers), Some(at)) => self.contacts[at].answers = answers,
             (Some(answers), None) => {
-                self.contacts.push(Known { uri: contact.uri.clone(), answers, came_ms: Some(now_ms) });
+                self.contacts.push(Known { uri: contact.uri.to_owned(), answers, came_ms: Some(now_ms) });
             }
             (None, Some(at)) => drop(self.contacts.remove(at)),
             (None, None) => {}
@@ -267,8 +267,8 @@ mod tests {
     use ami::{AmiError, Event};
     use central_api::Reachability::{self, NotRegistered, Reachable, Unknown, Unreachable};
 
-    fn contact(uri: &str, status: &str) -> Event {
-        Event::ContactStatus(Contact { endpoint: "101".to_owned(), uri: uri.to_owned(), status: status.to_owned() })
+    fn contact<'m>(uri: &'m str, status: &'m str) -> Event<'m> {
+        Event::ContactStatus(Contact { endpoint: "101", uri, status })
     }
 
     fn take(endpoints: &mut Endpoints) -> Option<(Reachability, Option<String>)> {

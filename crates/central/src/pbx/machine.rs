@@ -242,7 +242,7 @@ impl Machine {
         self.finish()
     }
 
-    pub(super) fn event(&mut self, event: &Event, now_ms: i64) -> Vec<Effect> {
+    pub(super) fn event(&mut self, event: &Event<'_>, now_ms: i64) -> Vec<Effect> {
         match event {
             Event::FullyBooted { uptime_s, .. } => {
                 self.uptime_start_ms = uptime_s.map(|seconds| now_ms - i64::try_from(seconds).unwrap_or(0) * 1000);
@@ -265,19 +265,20 @@ impl Machine {
         let ended = self.offers.event(event, now_ms);
         self.tell_offers(ended);
         let moves = match event {
-            Event::QueueCallerJoin { caller, queue, .. } => self.journeys.joined(&caller.uniqueid, queue),
-            Event::Hangup { channel, .. } => self.journeys.gone(&channel.uniqueid),
+            Event::QueueCallerJoin { caller, queue, .. } => self.journeys.joined(caller.uniqueid, queue),
+            Event::Hangup { channel, .. } => self.journeys.gone(channel.uniqueid),
             _ => Vec::new(),
         };
         self.go(moves);
         self.finish()
     }
 
-    pub(super) fn list(&mut self, kind: ListKind, outcome: Result<Vec<Event>, AmiError>, now_ms: i64) -> Vec<Effect> {
+    pub(super) fn list(&mut self, kind: ListKind, outcome: Result<Vec<Message>, AmiError>, now_ms: i64) -> Vec<Effect> {
         self.asked.remove(&kind);
         let looking = matches!(self.phase, Phase::Looking { .. });
         match (kind, outcome) {
             (ListKind::Queues, Ok(list)) => {
+                let list: Vec<Event<'_>> = list.iter().map(Event::read).collect();
                 let changes = self.observed.snapshot(&list, now_ms);
                 let first = !self.queues_known;
                 self.queues_known = true;
@@ -286,6 +287,7 @@ impl Machine {
                 self.want(wants);
             }
             (ListKind::Channels, Ok(list)) => {
+                let list: Vec<Event<'_>> = list.iter().map(Event::read).collect();
                 let wants = self.calls.snapshot(&list, &self.observed, now_ms);
                 self.want_calls(wants);
             }

@@ -41,22 +41,22 @@ impl Observed {
     }
 
     /// Takes a whole QueueStatus; gives what differs from what was known.
-    pub(super) fn snapshot(&mut self, list: &[Event], now_ms: i64) -> Vec<Change> {
+    pub(super) fn snapshot(&mut self, list: &[Event<'_>], now_ms: i64) -> Vec<Change> {
         let mut members = BTreeMap::new();
         let mut queues: BTreeMap<String, Waiting> = BTreeMap::new();
         for event in list {
             match event {
                 Event::QueueParams { queue, .. } => {
-                    queues.entry(queue.clone()).or_default();
+                    queues.entry((*queue).to_owned()).or_default();
                 }
                 Event::QueueMember(member) => {
                     members.insert((member.queue.clone(), member.interface.clone()), member.clone());
                 }
-                Event::QueueEntry { queue, uniqueid, wait_s, .. } => {
+                Event::QueueEntry { queue, entry } => {
                     // A wait is told in whole seconds; the instant seen live is exact and stays.
-                    let known = self.queues.get(queue).and_then(|waiting| waiting.get(uniqueid)).copied();
-                    let since = known.unwrap_or_else(|| now_ms - i64::try_from(*wait_s).unwrap_or(0) * 1000);
-                    queues.entry(queue.clone()).or_default().insert(uniqueid.clone(), since);
+                    let known = self.queues.get(*queue).and_then(|waiting| waiting.get(entry.uniqueid)).copied();
+                    let since = known.unwrap_or_else(|| now_ms - i64::try_from(entry.wait_s).unwrap_or(0) * 1000);
+                    queues.entry((*queue).to_owned()).or_default().insert(entry.uniqueid.to_owned(), since);
                 }
                 _ => {}
             }
@@ -77,7 +77,7 @@ impl Observed {
     }
 
     /// Takes an event; gives what it changed of a member. Changes of the device state alone only touch the figures.
-    pub(super) fn event(&mut self, event: &Event, now_ms: i64) -> Option<Change> {
+    pub(super) fn event(&mut self, event: &Event<'_>, now_ms: i64) -> Option<Change> {
         match event {
             Event::QueueMemberAdded(info)
             | Event::QueueMemberPause(info)
@@ -91,19 +91,19 @@ impl Observed {
                 Some(Change { key, before: Some(seen(Some(&before))), after: seen(None) })
             }
             Event::QueueCallerJoin { caller, queue, .. } => {
-                self.queues.entry(queue.clone()).or_default().insert(caller.uniqueid.clone(), now_ms);
-                self.touched.insert(queue.clone());
+                self.queues.entry((*queue).to_owned()).or_default().insert(caller.uniqueid.to_owned(), now_ms);
+                self.touched.insert((*queue).to_owned());
                 None
             }
             Event::QueueCallerLeave { caller, queue } | Event::QueueCallerAbandon { caller, queue } => {
-                if self.queues.get_mut(queue).is_some_and(|waiting| waiting.remove(&caller.uniqueid).is_some()) {
-                    self.touched.insert(queue.clone());
+                if self.queues.get_mut(*queue).is_some_and(|waiting| waiting.remove(caller.uniqueid).is_some()) {
+                    self.touched.insert((*queue).to_owned());
                 }
                 None
             }
             Event::Hangup { channel, .. } => {
                 for (queue, waiting) in &mut self.queues {
-                    if waiting.remove(&channel.uniqueid).is_some() {
+                    if waiting.remove(channel.uniqueid).is_some() {
                         self.touched.insert(queue.clone());
                     }
                 }

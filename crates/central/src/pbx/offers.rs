@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use ami::Event;
-use ami::event::AgentCall;
 
 use super::contract::{OfferOutcome, PbxEvent};
 
@@ -28,30 +27,29 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    pub(super) fn event(&mut self, event: &Event, now_ms: i64) -> Vec<PbxEvent> {
+    pub(super) fn event(&mut self, event: &Event<'_>, now_ms: i64) -> Vec<PbxEvent> {
         match event {
             Event::AgentCalled(call) => {
-                let AgentCall { queue, interface, caller, dest } = call;
                 let offer = Offer {
-                    queue: queue.clone(),
-                    interface: interface.clone(),
-                    caller: caller.uniqueid.clone(),
+                    queue: call.queue.to_owned(),
+                    interface: call.interface.to_owned(),
+                    caller: call.caller.uniqueid.to_owned(),
                     gone_ms: None,
                 };
-                self.open.insert(dest.uniqueid.clone(), offer);
+                self.open.insert(call.dest.uniqueid.to_owned(), offer);
                 Vec::new()
             }
             Event::AgentConnect(call) => {
-                let mut ended: Vec<_> = self.end(&call.dest.uniqueid, OfferOutcome::Answered).into_iter().collect();
-                ended.extend(self.withdraw(&call.caller.uniqueid));
+                let mut ended: Vec<_> = self.end(call.dest.uniqueid, OfferOutcome::Answered).into_iter().collect();
+                ended.extend(self.withdraw(call.caller.uniqueid));
                 ended
             }
             Event::AgentRingNoAnswer(call) => {
-                self.end(&call.dest.uniqueid, OfferOutcome::NotTaken).into_iter().collect()
+                self.end(call.dest.uniqueid, OfferOutcome::NotTaken).into_iter().collect()
             }
-            Event::QueueCallerAbandon { caller, .. } => self.withdraw(&caller.uniqueid),
+            Event::QueueCallerAbandon { caller, .. } => self.withdraw(caller.uniqueid),
             Event::Hangup { channel, .. } => {
-                if let Some(offer) = self.open.get_mut(&channel.uniqueid) {
+                if let Some(offer) = self.open.get_mut(channel.uniqueid) {
                     offer.gone_ms.get_or_insert(now_ms);
                 }
                 Vec::new()

@@ -21,7 +21,7 @@ struct Pbx {
     returned: Vec<Returned>,
 }
 
-fn events(text: &str) -> Vec<Event> {
+fn events(text: &str) -> Vec<Message> {
     let mut parser = Parser::new();
     if !text.starts_with("Asterisk") {
         parser.push(b"Asterisk Call Manager/11\n");
@@ -33,7 +33,7 @@ fn events(text: &str) -> Vec<Event> {
         if let Frame::Message(message) = frame
             && message.event().is_some()
         {
-            events.push(Event::read(message));
+            events.push(message);
         }
     }
     events
@@ -41,7 +41,7 @@ fn events(text: &str) -> Vec<Event> {
 
 fn answer(fields: &[(&str, &str)]) -> Message {
     let fields = [("Response", "Success")].iter().chain(fields);
-    Message::new(fields.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    Message::new(fields.copied())
 }
 
 fn member(queue: &str, interface: &str, membership: &str, paused: Option<&str>) -> String {
@@ -92,7 +92,7 @@ impl Pbx {
 
     fn say(&mut self, text: &str) {
         for event in events(text) {
-            let effects = self.machine.event(&event, self.now);
+            let effects = self.machine.event(&Event::read(&event), self.now);
             self.take(effects);
         }
     }
@@ -408,7 +408,8 @@ fn local_call(pbx: &mut Pbx, until: &str) {
     pbx.sent.clear();
     pbx.reports.clear();
     let text = RECORDED;
-    for event in events(text) {
+    for message in events(text) {
+        let event = Event::read(&message);
         if matches!(&event, Event::FullyBooted { .. } | Event::Reload { .. }) {
             continue;
         }
@@ -469,7 +470,8 @@ fn talking() -> Pbx {
     pbx.take(effects);
     pbx.connect("06:00:00", "");
     contacts::registered(&mut pbx, "1003");
-    for event in events(&text[..end]) {
+    for message in events(&text[..end]) {
+        let event = Event::read(&message);
         if matches!(&event, Event::FullyBooted { .. } | Event::Reload { .. }) {
             continue;
         }

@@ -1,0 +1,76 @@
+//! Channels as events describe them.
+
+use crate::Message;
+use crate::frame::says_something;
+
+/// A channel as an event describes it, at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChannelInfo<'m> {
+    /// Name, e.g. `PJSIP/1001-0000000d`.
+    pub channel: &'m str,
+    /// Id of the channel.
+    pub uniqueid: &'m str,
+    /// Id of the call as Asterisk sees it at this moment; it changes silently. Absent before a 13.x of mid-2015.
+    pub linkedid: Option<&'m str>,
+    /// Asterisk's channel state: 0 down, 4 ring, 5 ringing, 6 up.
+    pub state: Option<u8>,
+    /// Number of whoever is at this channel.
+    pub caller_number: Option<&'m str>,
+    /// Name of whoever is at this channel.
+    pub caller_name: Option<&'m str>,
+    /// Number of the other side.
+    pub connected_number: Option<&'m str>,
+    /// Name of the other side.
+    pub connected_name: Option<&'m str>,
+    /// Account code.
+    pub account: Option<&'m str>,
+    /// Where in the dialplan.
+    pub context: Option<&'m str>,
+    /// Where in the dialplan.
+    pub exten: Option<&'m str>,
+    /// Where in the dialplan.
+    pub priority: Option<i64>,
+}
+
+impl<'m> ChannelInfo<'m> {
+    /// The channel whose fields begin with `prefix`: LocalBridge writes `LocalOneChannel`, dial events `DestChannel`, most
+    /// events `Channel`. One pass over the message, since there are some twenty fields and a dozen are wanted.
+    pub(super) fn read(m: &'m Message, prefix: &str) -> Option<Self> {
+        let mut info = Self::default();
+        for (key, value) in m.fields() {
+            let Some(name) = key.strip_prefix(prefix) else { continue };
+            let said = says_something(value).then_some(value);
+            match name {
+                "Channel" if info.channel.is_empty() => info.channel = value,
+                "Uniqueid" | "UniqueID" | "UniqueId" if info.uniqueid.is_empty() => info.uniqueid = value,
+                "Linkedid" | "LinkedID" => info.linkedid = said,
+                "ChannelState" => info.state = value.parse().ok(),
+                "CallerIDNum" => info.caller_number = said,
+                "CallerIDName" => info.caller_name = said,
+                "ConnectedLineNum" => info.connected_number = said,
+                "ConnectedLineName" => info.connected_name = said,
+                "AccountCode" => info.account = said,
+                "Context" => info.context = said,
+                "Exten" => info.exten = said,
+                "Priority" => info.priority = value.parse().ok(),
+                _ => {}
+            }
+        }
+        (!info.uniqueid.is_empty()).then_some(info)
+    }
+}
+
+/// A line of CoreShowChannels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownChannel<'m> {
+    /// The channel.
+    pub channel: ChannelInfo<'m>,
+    /// Bridge it is in.
+    pub bridge: Option<&'m str>,
+    /// Dialplan application it runs.
+    pub application: Option<&'m str>,
+    /// Its arguments.
+    pub application_data: Option<&'m str>,
+    /// Age.
+    pub duration_s: u64,
+}
