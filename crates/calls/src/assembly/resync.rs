@@ -1,0 +1,59 @@
+//! After a broken link: what is there now, and what vanished meanwhile.
+
+use ami::event::{QueueEntry, ShownChannel};
+use rustc_hash::FxHashSet;
+
+use super::{Assembly, PbxIx};
+use crate::note::{ChannelIx, What};
+
+/// What a PBX has at this moment, from its lists.
+#[derive(Debug, Default)]
+pub struct Snapshot<'m> {
+    /// CoreShowChannels.
+    pub channels: Vec<ShownChannel<'m>>,
+    /// Bridges that only hold: parking lots and the like (from BridgeList).
+    pub holding_bridges: Vec<&'m str>,
+    /// Who waits in which queue, from QueueStatus.
+    pub waiting: Vec<(&'m str, QueueEntry<'m>)>,
+}
+
+impl Assembly {
+    /// Brings a PBX up to date after a gap that began at `gap_ms`. What is known and no longer there is closed as lost in the
+    /// gap; what is new began when its age says; nothing else is made up.
+    pub fn resync(&mut self, pbx: PbxIx, gap_ms: i64, now_ms: i64, snapshot: &Snapshot<'_>) {
+        let here: FxHashSet<&str> = snapshot.channels.iter().map(|shown| shown.channel.uniqueid).collect();
+        let vanished: Vec<ChannelIx> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| channel.pbx == pbx && !channel.gone && !here.contains(&*channel.uniqueid))
+            .filter_map(|(at, _)| u32::try_from(at).ok().map(ChannelIx))
+            .collect();
+        for ix in vanished {
+            let last = self.channel(ix).and_then(|channel| channel.notes.last()).map_or(gap_ms, |note| note.at);
+            self.channel_gone(ix, gap_ms.max(last), What::LostInGap { until: now_ms });
+        }
+        for shown in &snapshot.channels {
+            let known = self.find(pbx, shown.channel.uniqueid).is_some();
+            let age_ms = i64::try_from(shown.duration_s).unwrap_or(0).saturating_mul(1000);
+            let born = if known { now_ms } else { now_ms.saturating_sub(age_ms) };
+            let Some(ix) = self.touch(pbx, born, &shown.channel, true) else { continue };
+            match shown.bridge {
+                Some(bridge) => {
+                    let holding = snapshot.holding_bridges.contains(&bridge);
+                    self.enter(pbx, ix, now_ms, bridge, holding);
+                }
+                None => {
+                    if let Some(bridge) = self.channel(ix).and_then(|channel| channel.bridge.clone()) {
+                        self.leave(pbx, ix, now_ms, &bridge);
+                    }
+                }
+            }
+        }
+        for (queue, entry) in &snapshot.waiting {
+            let Some(ix) = self.find(pbx, entry.uniqueid) else { continue };
+            let since = now_ms.saturating_sub(i64::try_from(entry.wait_s).unwrap_or(0).saturating_mul(1000));
+            let after = self.channel(ix).and_then(|channel| channel.notes.last()).map_or(since, |note| note.at);
+            self.note(ix, since.max(after), What::JoinsQueue { queue: (*queue).into(), position: entry.position });
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is kept of events: notes on channels, in the order of each channel.
+//!
+//! A note is a fact of one channel at one moment, without the dialect of the PBX it came from. Everything that is told of a call
+//! follows from the notes of its channels, so the same notes give the same call, whenever they are read.
+
+/// A channel of an [`crate::Assembly`]; a number that is used again after the channel's call was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ChannelIx(pub(crate) u32);
+
+/// A fact of a channel, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// Corrected time, ms since the Unix epoch.
+    pub(crate) at: i64,
+    pub(crate) what: What,
+}
+
+/// How a dialled channel came out (`DIALSTATUS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DialStatus {
+    Answer,
+    Busy,
+    NoAnswer,
+    Cancel,
+    Unavailable,
+    Congestion,
+    Other,
+}
+
+impl DialStatus {
+    pub(crate) fn read(text: &str) -> Self {
+        match text {
+            "ANSWER" => Self::Answer,
+            "BUSY" => Self::Busy,
+            "NOANSWER" => Self::NoAnswer,
+            "CANCEL" => Self::Cancel,
+            "CHANUNAVAIL" => Self::Unavailable,
+            "CONGESTION" => Self::Congestion,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a queue let a caller go, where it says so (`QUEUESTATUS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueueStatus {
+    Timeout,
+    Full,
+    JoinEmpty,
+    LeaveEmpty,
+    Continue,
+    Withdrawn,
+}
+
+impl QueueStatus {
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "TIMEOUT" => Self::Timeout,
+            "FULL" => Self::Full,
+            "JOINEMPTY" | "JOINUNAVAIL" => Self::JoinEmpty,
+            "LEAVEEMPTY" | "LEAVEUNAVAIL" => Self::LeaveEmpty,
+            "CONTINUE" => Self::Continue,
+            "WITHDRAW" => Self::Withdrawn,
+            _ => return None,
+        })
+    }
+}
+
+/// The fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// It began. A channel that begins in state Ring (4) has called the PBX; the others are called.
+    Born {
+        calls_in: bool,
+    },
+    Renamed(Box<str>),
+    /// Who is at this channel.
+    Caller {
+        number: Option<Box<str>>,
+        name: Option<Box<str>>,
+    },
+    /// Who is at the other end, as this channel is told.
+    ConnectedTo {
+        number: Option<Box<str>>,
+        name: Option<Box<str>>,
+    },
+    Rings,
+    Up,
+    /// It came to another place of the dialplan, or runs an application that matters.
+    At {
+        context: Box<str>,
+        exten: Box<str>,
+        application: Box<str>,
+        data: Box<str>,
+    },
+    Dials {
+        dest: ChannelIx,
+    },
+    /// Of the channel that was dialled.
+    DialEnds {
+        status: DialStatus,
+        forward: Option<Box<str>>,
+    },
+    Enters {
+        bridge: Box<str>,
+        /// Nobody talks there: parking.
+        holding: bool,
+    },
+    Leaves {
+        bridge: Box<str>,
+    },
+    Holds,
+    Resumes,
+    Digit(char),
+    JoinsQueue {
+        queue: Box<str>,
+        position: u32,
+    },
+    LeavesQueue {
+        queue: Box<str>,
+    },
+    Abandons {
+        queue: Box<str>,
+    },
+    QueueStatus(QueueStatus),
+    /// Of the customer: a member is rung.
+    Offered {
+        queue: Box<str>,
+        interface: Box<str>,
+        member: Box<str>,
+        dest: ChannelIx,
+    },
+    /// Of the customer: this member answered.
+    Taken {
+        queue: Box<str>,
+        interface: Box<str>,
+        dest: Option<ChannelIx>,
+    },
+    /// Of the customer: the member did not.
+    NotTaken {
+        queue: Box<str>,
+        interface: Box<str>,
+        dest: Option<ChannelIx>,
+    },
+    /// Of the customer: the member answered and hung up before they were joined.
+    Dumped {
+        dest: Option<ChannelIx>,
+    },
+    /// Of the channel of who hands over.
+    TransfersBlind {
+        success: bool,
+        transferee: Option<ChannelIx>,
+        context: Box<str>,
+        exten: Box<str>,
+    },
+    /// Of the first channel of who hands over.
+    TransfersAttended {
+        success: bool,
+        second: ChannelIx,
+        transferee: Option<ChannelIx>,
+        target: Option<ChannelIx>,
+        /// Application of the target, when it is no phone.
+        application: Option<Box<str>>,
+    },
+    /// It takes the ringing call of another channel.
+    PicksUp {
+        target: ChannelIx,
+    },
+    Parked {
+        parker: Option<Box<str>>,
+        space: Option<Box<str>>,
+    },
+    Unparked {
+        retriever: Option<ChannelIx>,
+    },
+    ParkTimesOut,
+    InConference(Box<str>),
+    OutOfConference(Box<str>),
+    ListensTo {
+        target: ChannelIx,
+    },
+    ListensNoMore,
+    Recorded,
+    NotRecorded,
+    RecordingMuted(bool),
+    /// A value of the attribute catalogue.
+    Attribute {
+        name: Box<str>,
+        value: Box<str>,
+    },
+    /// `Call-ID` of its SIP dialog.
+    SipCallId(Box<str>),
+    /// Its far side wants it ended.
+    HangupRequested {
+        cause: Option<u32>,
+    },
+    /// It is over.
+    Gone {
+        cause: Option<u32>,
+    },
+    /// It was over when the link came back; it ended at this moment at the earliest and `until` at the latest.
+    LostInGap {
+        until: i64,
+    },
+}

@@ -1,0 +1,136 @@
+//! Attempts to reach somebody.
+
+use super::JITTER_MS;
+use super::legs::Legs;
+use crate::call::{Attempt, Exit, Outcome, Visit};
+use crate::note::{DialStatus, Note, What};
+
+pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
+    for leg in 0..legs.count() {
+        for note in legs.notes(leg) {
+            match &note.what {
+                What::Offered { queue, interface, member, dest } => {
+                    let Some(caller) = legs.person(leg) else { continue };
+                    let within = |visit: &&Visit| {
+                        visit.caller == caller && *visit.queue == **queue && visit.entered_ms <= note.at + JITTER_MS
+                    };
+                    let visit = visits.iter().rposition(|visit| within(&visit));
+                    let Some(dest) = legs.at(*dest) else { continue };
+                    let member = (!member.is_empty()).then(|| member.to_string());
+                    let mut attempt = attempt(legs, leg, dest, note.at);
+                    attempt.interface = interface.to_string();
+                    attempt.member = member;
+                    attempt.visit = visit;
+                    attempts.push((attempt, leg, dest));
+                }
+                What::Dials { dest } => {
+                    let Some(dest) = legs.at(*dest) else { continue };
+                    let offered = legs.leg(dest).channel.is_offered();
+                    if !offered && !legs.is_relay(leg) && legs.person(leg).is_some() {
+                        attempts.push((attempt(legs, leg, dest, note.at), leg, dest));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let verdicts: Vec<_> =
+        attempts.iter().map(|(attempt, leg, dest)| verdict(legs, visits, attempt, *leg, *dest)).collect();
+    let answered: Vec<(usize, i64)> = attempts
+        .iter()
+        .zip(&verdicts)
+        .filter(|(_, verdict)| verdict.0 == Some(Outcome::Answered))
+        .map(|((attempt, leg, _), _)| (*leg, attempt.began_ms))
+        .collect();
+    let mut told: Vec<Attempt> = Vec::new();
+    for ((mut attempt, leg, dest), (outcome, ended_ms, cause)) in attempts.into_iter().zip(verdicts) {
+        attempt.ended_ms = ended_ms;
+        attempt.cause = cause;
+        attempt.outcome = outcome.unwrap_or_else(|| {
+            // It ended without a word of its own: what became of the caller says why.
+            let sibling = answered.iter().any(|(by, at)| *by == leg && (*at - attempt.began_ms).abs() <= JITTER_MS);
+            match attempt.visit.map(|visit| visits[visit].exit) {
+                _ if ended_ms.is_none() => Outcome::Ringing,
+                Some(Exit::Answered { .. }) => Outcome::Elsewhere,
+                Some(Exit::Timeout | Exit::Continued) => Outcome::NotAnswered,
+                Some(_) => Outcome::GivenUp,
+                None if sibling => Outcome::Elsewhere,
+                None => Outcome::GivenUp,
+            }
+        });
+        if matches!(legs.gone(dest), Some((_, What::LostInGap { .. }))) && attempt.outcome != Outcome::Answered {
+            attempt.outcome = Outcome::LostInGap;
+        }
+        told.push(attempt);
+    }
+    told.sort_by(|a, b| (a.began_ms, &a.interface).cmp(&(b.began_ms, &b.interface)));
+    told
+}
+
+fn attempt(legs: &Legs<'_>, leg: usize, dest: usize, at: i64) -> Attempt {
+    let reached = legs.reached(dest);
+    let up = |leg: &usize| legs.notes(*leg).iter().any(|note| note.what == What::Up);
+    let person = reached.iter().copied().find(up).or(reached.first().copied());
+    let rings = |leg: usize| legs.notes(leg).iter().find(|note| note.what == What::Rings).map(|note| note.at);
+    Attempt {
+        visit: None,
+        // Whoever asks has looked; an attempt of nobody is not told.
+        caller: legs.person(leg).unwrap_or_default(),
+        party: person.and_then(|leg| legs.party(leg)),
+        interface: legs.leg(dest).endpoint.to_owned(),
+        member: None,
+        began_ms: at,
+        rang_ms: reached.iter().filter_map(|leg| rings(*leg)).min(),
+        ended_ms: None,
+        outcome: Outcome::Ringing,
+        cause: None,
+    }
+}
+
+type Verdict = (Option<Outcome>, Option<i64>, Option<u32>);
+
+/// What the channels themselves say of an attempt's end.
+fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, dest: usize) -> Verdict {
+    let to_it = legs.leg(dest).ix;
+    let own = |note: &&Note| match &note.what {
+        What::Taken { dest, .. } | What::NotTaken { dest, .. } => *dest == Some(to_it),
+        _ => false,
+    };
+    let said = legs.notes(leg).iter().find(own);
+    let mut there = legs.reached(dest);
+    if !there.contains(&dest) {
+        there.push(dest);
+    }
+    let cause = there.iter().find_map(|leg| legs.cause(*leg)).filter(|cause| *cause != 16);
+    let status = there.iter().rev().find_map(|leg| {
+        legs.notes(*leg).iter().find_map(|note| match &note.what {
+            What::DialEnds { status, forward } => Some((*status, forward.is_some(), note.at)),
+            _ => None,
+        })
+    });
+    let gone = legs.gone(dest).map(|(at, _)| at);
+    if let Some(Note { at, what: What::Taken { .. } }) = said {
+        return (Some(Outcome::Answered), Some(*at), None);
+    }
+    let refused = match cause {
+        Some(17 | 21) => Some(Outcome::Declined),
+        Some(26) => Some(Outcome::Elsewhere),
+        Some(1 | 2 | 3 | 18 | 20 | 22 | 27 | 28 | 34 | 38 | 41 | 42 | 44 | 58) => Some(Outcome::Unreachable),
+        _ => None,
+    };
+    if let Some(Note { at, .. }) = said {
+        return (refused.or(Some(Outcome::NotAnswered)), Some(*at), cause);
+    }
+    let taken_by_other = attempt.visit.is_some_and(|visit| matches!(visits[visit].exit, Exit::Answered { .. }));
+    match status {
+        Some((_, true, at)) => (Some(Outcome::Forwarded), Some(at), cause),
+        Some((DialStatus::Answer, _, at)) if !taken_by_other => (Some(Outcome::Answered), Some(at), None),
+        Some((DialStatus::Busy, _, at)) => (Some(Outcome::Declined), Some(at), cause),
+        Some((DialStatus::NoAnswer, _, at)) => (refused.or(Some(Outcome::NotAnswered)), Some(at), cause),
+        Some((DialStatus::Unavailable, _, at)) => (Some(Outcome::Unreachable), Some(at), cause),
+        Some((DialStatus::Congestion, _, at)) => (refused.or(Some(Outcome::Unreachable)), Some(at), cause),
+        Some((DialStatus::Cancel | DialStatus::Other | DialStatus::Answer, _, at)) => (refused, Some(at), cause),
+        None => (refused.filter(|_| gone.is_some()), gone, cause),
+    }
+}

@@ -1,0 +1,282 @@
+//! The channels of a call in an order of their own, and who is behind each.
+
+use rustc_hash::FxHashMap;
+
+use crate::assembly::{Assembly, Channel, Group};
+use crate::call::{Directory, Party, PartyIx, Who};
+use crate::note::{ChannelIx, Note, What};
+
+/// Local channels may be chained (queue → follow-me → phone); more than this is a loop.
+const MAX_HOPS: usize = 8;
+
+/// Channels that are no people: parts of Asterisk itself.
+const TECHNICAL: [&str; 12] = [
+    "Local/",
+    "CBAnn/",
+    "CBRec/",
+    "Announcer/",
+    "Recorder/",
+    "Bridge/",
+    "Surrogate/",
+    "Snoop/",
+    "Message/",
+    "AsyncGoto/",
+    "Parked/",
+    "MulticastRTP/",
+];
+
+/// A channel of the call.
+pub(super) struct Leg<'a> {
+    pub(super) ix: ChannelIx,
+    pub(super) channel: &'a Channel,
+    /// Name at the begin: a masquerade renames.
+    pub(super) endpoint: &'a str,
+    pub(super) party: Option<PartyIx>,
+    /// Who dialled it.
+    pub(super) dialled_by: Option<usize>,
+    /// The other half of a Local channel.
+    pub(super) half: Option<usize>,
+}
+
+/// All of them.
+pub(super) struct Legs<'a> {
+    legs: Vec<Leg<'a>>,
+    of: FxHashMap<ChannelIx, usize>,
+    pub(super) parties: Vec<Party>,
+}
+
+impl<'a> Legs<'a> {
+    pub(super) fn of(assembly: &'a Assembly, group: &'a Group, directory: &dyn Directory) -> Option<Self> {
+        let mut channels: Vec<(ChannelIx, &Channel)> =
+            group.channels.iter().filter_map(|ix| Some((*ix, assembly.channel(*ix)?))).collect();
+        // PBXs in the order in which they came in, then Asterisk's own order.
+        let mut first: FxHashMap<u16, i64> = FxHashMap::default();
+        for (_, channel) in &channels {
+            let began = first.entry(channel.pbx.0).or_insert(i64::MAX);
+            *began = (*began).min(began_of(channel));
+        }
+        channels.sort_by_cached_key(|(_, channel)| {
+            let of_pbx = first.get(&channel.pbx.0).copied().unwrap_or_default();
+            (of_pbx, channel.pbx.0, order(&channel.uniqueid), channel.uniqueid.clone())
+        });
+        let legs: Vec<Leg<'_>> = channels
+            .into_iter()
+            .map(|(ix, channel)| Leg {
+                ix,
+                channel,
+                endpoint: endpoint(channel),
+                party: None,
+                dialled_by: None,
+                half: None,
+            })
+            .collect();
+        let of = legs.iter().enumerate().map(|(at, leg)| (leg.ix, at)).collect();
+        let mut legs = Self { legs, of, parties: Vec::new() };
+        legs.relate(assembly);
+        legs.gather(directory);
+        (!legs.parties.is_empty()).then_some(legs)
+    }
+
+    fn relate(&mut self, assembly: &Assembly) {
+        for at in 0..self.legs.len() {
+            let half = assembly.other_half(self.legs[at].ix).and_then(|half| self.of.get(&half).copied());
+            self.legs[at].half = half;
+            let dials: Vec<usize> = self
+                .notes(at)
+                .iter()
+                .filter_map(|note| match note.what {
+                    What::Dials { dest } | What::Offered { dest, .. } => self.of.get(&dest).copied(),
+                    _ => None,
+                })
+                .collect();
+            for dest in dials {
+                self.legs[dest].dialled_by.get_or_insert(at);
+            }
+        }
+    }
+
+    /// One party for each phone, and one for each line.
+    fn gather(&mut self, directory: &dyn Directory) {
+        for at in 0..self.legs.len() {
+            let Leg { channel, endpoint, .. } = self.legs[at];
+            if TECHNICAL.iter().any(|kind| endpoint.starts_with(kind)) || endpoint.is_empty() {
+                continue;
+            }
+            let who = directory.who(channel.pbx, endpoint);
+            if who == Who::OtherPbx {
+                continue;
+            }
+            let known = self.parties.iter().position(|party| {
+                who == Who::Phone && party.who == who && party.pbx == channel.pbx.0 && party.endpoint == endpoint
+            });
+            let (number, name) = self.number(at, who);
+            let party = known.unwrap_or_else(|| {
+                self.parties.push(Party {
+                    who,
+                    pbx: channel.pbx.0,
+                    endpoint: endpoint.to_owned(),
+                    number: None,
+                    name: None,
+                    sip_call_ids: Vec::new(),
+                    channels: Vec::new(),
+                });
+                self.parties.len() - 1
+            });
+            self.legs[at].party = Some(party);
+            let party = &mut self.parties[party];
+            party.number = party.number.take().or(number);
+            party.name = party.name.take().or(name);
+            party.channels.push(channel.uniqueid.to_string());
+            for note in &channel.notes {
+                if let What::SipCallId(id) = &note.what {
+                    party.sip_call_ids.push(id.to_string());
+                }
+            }
+        }
+    }
+
+    /// Number and name of whoever is at a channel, as it was told first.
+    fn number(&self, at: usize, who: Who) -> (Option<String>, Option<String>) {
+        let said = self.notes(at).iter().find_map(|note| match &note.what {
+            What::Caller { number, name } => Some((number.as_deref(), name.as_deref())),
+            _ => None,
+        });
+        let (number, name) = said.unwrap_or_default();
+        let own = || self.legs[at].endpoint.split_once('/').map(|(_, name)| name.to_owned());
+        let number = number.map(str::to_owned).or_else(|| own().filter(|_| who == Who::Phone));
+        (number, name.map(str::to_owned))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.legs.len()
+    }
+
+    pub(super) fn leg(&self, at: usize) -> &Leg<'a> {
+        &self.legs[at]
+    }
+
+    pub(super) fn at(&self, ix: ChannelIx) -> Option<usize> {
+        self.of.get(&ix).copied()
+    }
+
+    pub(super) fn notes(&self, at: usize) -> &'a [Note] {
+        &self.legs[at].channel.notes
+    }
+
+    pub(super) fn party(&self, at: usize) -> Option<PartyIx> {
+        self.legs[at].party
+    }
+
+    /// The party of a channel that a note names.
+    pub(super) fn party_of(&self, ix: ChannelIx) -> Option<PartyIx> {
+        self.person(self.at(ix)?)
+    }
+
+    /// Who is behind a channel: itself, or who reaches it through Local channels.
+    pub(super) fn person(&self, at: usize) -> Option<PartyIx> {
+        let mut at = at;
+        for _ in 0..MAX_HOPS {
+            let leg = &self.legs[at];
+            if leg.party.is_some() {
+                return leg.party;
+            }
+            at = match (leg.dialled_by, leg.half) {
+                (Some(by), _) => by,
+                (None, Some(half)) => self.legs[half].dialled_by?,
+                (None, None) => return None,
+            };
+        }
+        None
+    }
+
+    /// Channels of people that are reached by dialling this one, through Local channels.
+    pub(super) fn reached(&self, at: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut open = vec![(at, 0)];
+        while let Some((at, hops)) = open.pop() {
+            let leg = &self.legs[at];
+            if leg.party.is_some() {
+                found.push(at);
+            } else if let Some(half) = leg.half.filter(|_| hops < MAX_HOPS) {
+                let dests = (0..self.legs.len()).filter(|dest| self.legs[*dest].dialled_by == Some(half));
+                open.extend(dests.map(|dest| (dest, hops + 1)));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Whether a dial only carries another on: its caller is the far half of a Local channel that somebody dialled.
+    pub(super) fn is_relay(&self, at: usize) -> bool {
+        let half = self.legs[at].half.map(|half| &self.legs[half]);
+        half.is_some_and(|half| half.dialled_by.is_some())
+    }
+
+    /// The channel that began the call: the first of a person that called in, else the first of a person.
+    pub(super) fn caller(&self) -> usize {
+        let people = || (0..self.legs.len()).filter(|at| self.legs[*at].party.is_some());
+        let undialled = |at: &usize| self.legs[*at].dialled_by.is_none();
+        let first = people().next().unwrap_or_default();
+        let began = |at: usize| began_of(self.legs[at].channel);
+        // A click-to-call begins with a channel that nobody dialled, before anybody calls in.
+        let callers = people().filter(undialled);
+        callers.min_by_key(|at| (!self.calls_in(*at) && began(*at) > began(first), *at)).unwrap_or(first)
+    }
+
+    pub(super) fn calls_in(&self, at: usize) -> bool {
+        self.notes(at).iter().any(|note| note.what == What::Born { calls_in: true })
+    }
+
+    pub(super) fn began(&self, at: usize) -> i64 {
+        began_of(self.legs[at].channel)
+    }
+
+    /// When a channel was gone, and how.
+    pub(super) fn gone(&self, at: usize) -> Option<(i64, &What)> {
+        let gone = |note: &&Note| matches!(note.what, What::Gone { .. } | What::LostInGap { .. });
+        self.notes(at).iter().rev().find(gone).map(|note| (note.at, &note.what))
+    }
+
+    pub(super) fn cause(&self, at: usize) -> Option<u32> {
+        match self.gone(at)?.1 {
+            What::Gone { cause } => cause.filter(|cause| *cause > 0),
+            _ => None,
+        }
+    }
+
+    /// When the last channel was gone; nothing while one is there.
+    pub(super) fn ended(&self) -> Option<i64> {
+        let ends: Option<Vec<i64>> = (0..self.legs.len()).map(|at| self.gone(at).map(|(at_ms, _)| at_ms)).collect();
+        ends?.into_iter().max()
+    }
+}
+
+fn began_of(channel: &Channel) -> i64 {
+    channel.notes.first().map_or(i64::MAX, |note| note.at)
+}
+
+/// `PJSIP/1001-0000000d` → `PJSIP/1001`, by the name at the begin.
+fn endpoint(channel: &Channel) -> &str {
+    let name = channel.first_name.as_ref();
+    let name = name.split_once("<").map_or(name, |(name, _)| name);
+    if name.starts_with("Local/") { name } else { name.rsplit_once('-').map_or(name, |(endpoint, _)| endpoint) }
+}
+
+/// `lab-1795323409.33` → (1795323409, 33): compared as numbers, since 9 comes before 10.
+fn order(uniqueid: &str) -> (u64, u64) {
+    let own = uniqueid.rsplit_once('-').map_or(uniqueid, |(_, own)| own);
+    let (seconds, counter) = own.split_once('.').unwrap_or((own, ""));
+    (seconds.parse().unwrap_or(u64::MAX), counter.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+
+    #[test]
+    fn ids_are_compared_as_numbers() {
+        let mut ids = ["lab-100.10", "lab-100.9", "99.100", "lab-b-100.11", "odd"];
+        ids.sort_by_key(|id| order(id));
+        assert_eq!(ids, ["99.100", "lab-100.9", "lab-100.10", "lab-b-100.11", "odd"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! Visits of queues. All of it is said on the caller's own channel, whose events are in order.
+
+use super::legs::Legs;
+use crate::call::{Exit, Visit};
+use crate::note::{Note, QueueStatus, What};
+
+pub(super) fn tell(legs: &Legs<'_>) -> Vec<Visit> {
+    let mut visits = Vec::new();
+    for leg in 0..legs.count() {
+        if legs.notes(leg).iter().any(|note| matches!(note.what, What::JoinsQueue { .. } | What::QueueStatus(_))) {
+            visits.extend(of_channel(legs, leg));
+        }
+    }
+    visits.sort_by_key(|visit| visit.entered_ms);
+    visits
+}
+
+fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
+    let mut visits: Vec<Visit> = Vec::new();
+    let Some(caller) = legs.person(leg) else { return visits };
+    let pbx = legs.leg(leg).channel.pbx.0;
+    // The queue that is about to be entered, from the dialplan: a full one says nothing else.
+    let mut asked: Option<(String, i64)> = None;
+    let mut open = false;
+    for Note { at, what } in legs.notes(leg) {
+        match what {
+            What::At { application, data, .. } if **application == *"Queue" => {
+                close(&mut visits, &mut open, *at, Exit::Moved);
+                asked = Some((data.split(',').next().unwrap_or_default().to_owned(), *at));
+            }
+            What::At { exten, .. } => {
+                let mut keys = exten.chars();
+                let exit = match (keys.next(), keys.next()) {
+                    (Some(key), None) if key != 's' && key != 't' && key != 'i' => Exit::Key { key },
+                    _ => Exit::Moved,
+                };
+                close(&mut visits, &mut open, *at, exit);
+                asked = None;
+            }
+            What::JoinsQueue { queue, position } => {
+                close(&mut visits, &mut open, *at, Exit::Moved);
+                let (queue, position) = (queue.to_string(), *position);
+                visits.push(Visit {
+                    caller,
+                    pbx,
+                    queue,
+                    entered_ms: *at,
+                    left_ms: None,
+                    position,
+                    exit: Exit::Waiting,
+                });
+                open = true;
+                asked = None;
+            }
+            What::Taken { dest, .. } => {
+                let by = dest.and_then(|dest| {
+                    let reached = legs.reached(legs.at(dest)?);
+                    let up = |at: &usize| legs.notes(*at).iter().any(|note| note.what == What::Up);
+                    let answered = reached.iter().copied().find(up);
+                    legs.party(answered.or(reached.first().copied())?)
+                });
+                if let Some(visit) = visits.last_mut().filter(|_| open) {
+                    visit.left_ms = Some(*at);
+                    visit.exit = Exit::Answered { by };
+                    open = false;
+                }
+            }
+            What::Dumped { .. } => {
+                // The member took it and left before they were joined: the caller goes on waiting.
+                if let Some(visit) = visits.last_mut().filter(|visit| matches!(visit.exit, Exit::Answered { .. })) {
+                    visit.left_ms = None;
+                    visit.exit = Exit::Waiting;
+                    open = true;
+                }
+            }
+            What::Abandons { .. } => close(&mut visits, &mut open, *at, Exit::Abandoned),
+            What::LeavesQueue { .. } => {
+                // Why is said before or after; it is when that counts here.
+                if let Some(visit) = visits.last_mut().filter(|_| open) {
+                    visit.left_ms.get_or_insert(*at);
+                }
+            }
+            What::QueueStatus(status) => {
+                let exit = match status {
+                    QueueStatus::Timeout => Exit::Timeout,
+                    QueueStatus::Full => Exit::Full,
+                    QueueStatus::JoinEmpty => Exit::Empty,
+                    QueueStatus::LeaveEmpty => Exit::LeftEmpty,
+                    QueueStatus::Continue => Exit::Continued,
+                    QueueStatus::Withdrawn => Exit::Moved,
+                };
+                if open {
+                    close(&mut visits, &mut open, *at, exit);
+                } else if let Some((queue, entered_ms)) = asked.take() {
+                    visits.push(Visit { caller, pbx, queue, entered_ms, left_ms: Some(*at), position: 0, exit });
+                }
+            }
+            What::Gone { .. } => close(&mut visits, &mut open, *at, Exit::Abandoned),
+            What::LostInGap { .. } => close(&mut visits, &mut open, *at, Exit::LostInGap),
+            _ => {}
+        }
+    }
+    visits
+}
+
+fn close(visits: &mut [Visit], open: &mut bool, at: i64, exit: Exit) {
+    if std::mem::take(open)
+        && let Some(visit) = visits.last_mut()
+    {
+        visit.left_ms.get_or_insert(at);
+        visit.exit = exit;
+    }
+}
