@@ -10,5 +10,5 @@ mod note;
 mod story;
 mod tell;
 
-pub use assembly::{Assembly, Ended, Figures, LINGER_MS, PbxIx, Snapshot};
+pub use assembly::{Assembly, Ended, Figures, LINGER_MS, PbxIx, Snapshot, Unreadable};
 pub use call::{Call, Directory, JoinReason, Who};

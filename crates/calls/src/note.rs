@@ -3,9 +3,11 @@
 //! A note is a fact of one channel at one moment, without the dialect of the PBX it came from. Everything that is told of a call
 //! follows from the notes of its channels, so the same notes give the same call, whenever they are read.
 
-/// A channel of an [`crate::Assembly`]; a number that is used again after the channel's call was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ChannelIx(pub(crate) u32);
+use serde::{Deserialize, Serialize};
+
+/// A channel of an [`crate::Assembly`], numbered in the order in which they were heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub(crate) struct ChannelIx(pub(crate) u64);
 
 /// A fact of a channel, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub(crate) struct Note {
 }
 
 /// How a dialled channel came out (`DIALSTATUS`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum DialStatus {
     Answer,
     Busy,
@@ -42,7 +44,7 @@ impl DialStatus {
 }
 
 /// Why a queue let a caller go, where it says so (`QUEUESTATUS`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum QueueStatus {
     Timeout,
     Full,
@@ -67,9 +69,9 @@ impl QueueStatus {
 }
 
 /// The fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
-    /// It began. A channel that begins in state Ring (4) has called the PBX; the others are called.
+    /// It was heard of first. A channel that begins in state Ring (4) has called the PBX; the others are called.
     Born {
         calls_in: bool,
     },

@@ -25,21 +25,21 @@ pub(crate) struct Channel {
     pub(crate) group: usize,
     pub(crate) gone: bool,
     last_at: i64,
-    linkedid: Box<str>,
+    pub(super) linkedid: Box<str>,
     caller: (Option<Box<str>>, Option<Box<str>>),
     connected: (Option<Box<str>>, Option<Box<str>>),
     rang: bool,
     up: bool,
     holds: bool,
     pub(super) bridge: Option<Box<str>>,
-    queue: Option<Box<str>>,
+    pub(super) queue: Option<Box<str>>,
     place: (Box<str>, Box<str>),
     listens: bool,
     /// Linkedids and keys under which it can be found.
     pub(super) linked: Vec<Box<str>>,
     pub(super) keys: Vec<(JoinReason, Box<str>)>,
-    /// A queue offered it.
-    pub(super) offered: bool,
+    /// A queue rings it for a customer.
+    offered: bool,
 }
 
 /// `Local/101@x-1;1` → `Local/101@x-1;2`.
@@ -57,9 +57,14 @@ fn own(text: Option<&str>) -> Option<Box<str>> {
 }
 
 impl Channel {
-    /// Whether a queue rings it for a customer.
+    /// Whether a queue offered it to a member.
     pub(crate) fn is_offered(&self) -> bool {
         self.offered
+    }
+
+    /// When something was noted last.
+    pub(super) fn last_at(&self) -> i64 {
+        self.last_at
     }
 
     /// Whether a note says something new; keeps the state that tells.
@@ -71,6 +76,14 @@ impl Channel {
         match &note.what {
             What::Born { .. } => self.notes.iter().all(|note| !matches!(note.what, What::Born { .. })),
             What::Renamed(name) => *name != self.name,
+            What::Caller { number, name } => {
+                let caller = (number.clone(), name.clone());
+                !after_the_end && std::mem::replace(&mut self.caller, caller) != (number.clone(), name.clone())
+            }
+            What::ConnectedTo { number, name } => {
+                let connected = (number.clone(), name.clone());
+                !after_the_end && std::mem::replace(&mut self.connected, connected) != (number.clone(), name.clone())
+            }
             What::Rings => !after_the_end && !self.up && !std::mem::replace(&mut self.rang, true),
             What::Up => !after_the_end && !std::mem::replace(&mut self.up, true),
             What::At { context, exten, application, .. } => {
@@ -138,9 +151,9 @@ fn matters(application: &str) -> bool {
 }
 
 impl Assembly {
-    /// Notes a fact of a channel, if it is news.
+    /// Notes a fact of a channel, if it is news, with all that follows from it.
     pub(super) fn note(&mut self, ix: ChannelIx, at: i64, what: What) -> bool {
-        let Some(channel) = self.channels.get_mut(ix.0 as usize) else { return false };
+        let Some(channel) = self.channels.get_mut(&ix) else { return false };
         let note = Note { at, what };
         if !channel.is_news(&note) {
             self.figures.repeated += 1;
@@ -151,13 +164,53 @@ impl Assembly {
             self.figures.dropped += 1;
             return false;
         }
-        channel.notes.push(note);
         self.figures.notes += 1;
-        let group = channel.group;
-        if let Some(group) = self.groups.get_mut(group) {
+        if let Some(group) = self.groups.get_mut(channel.group) {
             group.changed = true;
         }
+        self.journal.note(ix, &note);
+        channel.notes.push(note);
+        let at_last = channel.notes.len() - 1;
+        self.follow(ix, at, at_last);
         true
+    }
+
+    /// What a note changes elsewhere.
+    fn follow(&mut self, ix: ChannelIx, at: i64, note: usize) {
+        let Some(channel) = self.channels.get_mut(&ix) else { return };
+        match &channel.notes[note].what {
+            What::Renamed(name) => {
+                let name = name.clone();
+                let (pbx, old) = (channel.pbx, std::mem::replace(&mut channel.name, name.clone()));
+                let names = &mut self.pbx_mut(pbx).by_name;
+                if names.get(&old) == Some(&ix) {
+                    names.remove(&old);
+                }
+                names.insert(name, ix);
+            }
+            What::Enters { bridge, holding: false } => {
+                let (pbx, bridge) = (channel.pbx, bridge.clone());
+                self.meet(pbx, ix, at, &bridge);
+            }
+            What::Leaves { bridge } => {
+                let (pbx, bridge) = (channel.pbx, bridge.clone());
+                leave(&mut self.pbx_mut(pbx).bridges, &bridge, ix);
+            }
+            What::Offered { dest, .. } => {
+                let dest = *dest;
+                if let Some(dest) = self.channels.get_mut(&dest) {
+                    dest.offered = true;
+                }
+            }
+            What::Gone { .. } | What::LostInGap { .. } => {
+                let (pbx, bridge) = (channel.pbx, channel.bridge.clone());
+                if let Some(bridge) = bridge {
+                    leave(&mut self.pbx_mut(pbx).bridges, &bridge, ix);
+                }
+                self.one_less(ix, at);
+            }
+            _ => {}
+        }
     }
 
     /// The channel of this id, if it is known.
@@ -174,56 +227,53 @@ impl Assembly {
     pub(super) fn touch(&mut self, pbx: PbxIx, at: i64, info: &ChannelInfo<'_>, live: bool) -> Option<ChannelIx> {
         let ix = match self.find(pbx, info.uniqueid) {
             Some(ix) => ix,
-            None if live => self.make(pbx, at, info),
+            None if live => {
+                let ix = self.next_channel;
+                self.make(ix, pbx, info.uniqueid, info.channel);
+                self.note(ix, at, What::Born { calls_in: info.state == Some(4) });
+                ix
+            }
             None => return None,
         };
-        let channel = &mut self.channels[ix.0 as usize];
+        let channel = self.channels.get(&ix)?;
         if at < channel.last_at || channel.gone {
             return Some(ix);
         }
-        let mut said = Vec::new();
-        if (info.caller_number.is_some() || info.caller_name.is_some())
-            && (channel.caller.0.as_deref() != info.caller_number || channel.caller.1.as_deref() != info.caller_name)
-        {
-            channel.caller = (own(info.caller_number), own(info.caller_name));
-            let (number, name) = channel.caller.clone();
-            said.push(What::Caller { number, name });
+        let differs = |known: &(Option<Box<str>>, Option<Box<str>>), number: Option<&str>, name: Option<&str>| {
+            (number.is_some() || name.is_some()) && (known.0.as_deref() != number || known.1.as_deref() != name)
+        };
+        let caller = differs(&channel.caller, info.caller_number, info.caller_name);
+        let connected = differs(&channel.connected, info.connected_number, info.connected_name);
+        let (rings, up) = (info.state == Some(5) && !channel.rang, info.state == Some(6) && !channel.up);
+        let linkedid = info.linkedid.filter(|linkedid| *linkedid != &*channel.linkedid);
+        if caller {
+            self.note(ix, at, What::Caller { number: own(info.caller_number), name: own(info.caller_name) });
         }
-        if (info.connected_number.is_some() || info.connected_name.is_some())
-            && (channel.connected.0.as_deref() != info.connected_number
-                || channel.connected.1.as_deref() != info.connected_name)
-        {
-            channel.connected = (own(info.connected_number), own(info.connected_name));
-            let (number, name) = channel.connected.clone();
-            said.push(What::ConnectedTo { number, name });
+        if connected {
+            self.note(ix, at, What::ConnectedTo { number: own(info.connected_number), name: own(info.connected_name) });
         }
-        match info.state {
-            Some(5) if !channel.rang => said.push(What::Rings),
-            Some(6) if !channel.up => said.push(What::Up),
-            _ => {}
+        if rings {
+            self.note(ix, at, What::Rings);
         }
-        let relinked = info.linkedid.filter(|linkedid| *linkedid != &*channel.linkedid);
-        if let Some(linkedid) = relinked {
-            channel.linkedid = linkedid.into();
+        if up {
+            self.note(ix, at, What::Up);
         }
-        for what in said {
-            self.note(ix, at, what);
-        }
-        if let Some(linkedid) = relinked {
+        if let Some(linkedid) = linkedid {
             self.link(ix, at, linkedid);
         }
         Some(ix)
     }
 
-    fn make(&mut self, pbx: PbxIx, at: i64, info: &ChannelInfo<'_>) -> ChannelIx {
-        let slot = self.channels.vacant_key();
-        let ix = ChannelIx(u32::try_from(slot).unwrap_or(u32::MAX));
+    /// Begins a channel that is not known.
+    pub(super) fn make(&mut self, ix: ChannelIx, pbx: PbxIx, uniqueid: &str, name: &str) {
+        self.journal.make(ix, pbx, uniqueid, name);
+        self.next_channel = self.next_channel.max(ChannelIx(ix.0 + 1));
         let group = self.new_group(ix);
-        self.channels.insert(Channel {
+        let channel = Channel {
             pbx,
-            uniqueid: info.uniqueid.into(),
-            name: info.channel.into(),
-            first_name: info.channel.into(),
+            uniqueid: uniqueid.into(),
+            name: name.into(),
+            first_name: name.into(),
             notes: Vec::new(),
             group,
             gone: false,
@@ -241,30 +291,16 @@ impl Assembly {
             linked: Vec::new(),
             keys: Vec::new(),
             offered: false,
-        });
+        };
+        self.channels.insert(ix, channel);
         let known = self.pbx_mut(pbx);
-        known.by_id.insert(info.uniqueid.into(), ix);
-        known.by_name.insert(info.channel.into(), ix);
-        self.note(ix, at, What::Born { calls_in: info.state == Some(4) });
-        ix
-    }
-
-    pub(super) fn rename(&mut self, ix: ChannelIx, at: i64, name: &str) {
-        if !self.note(ix, at, What::Renamed(name.into())) {
-            return;
-        }
-        let channel = &mut self.channels[ix.0 as usize];
-        let (pbx, old) = (channel.pbx, std::mem::replace(&mut channel.name, name.into()));
-        let names = &mut self.pbx_mut(pbx).by_name;
-        if names.get(&old) == Some(&ix) {
-            names.remove(&old);
-        }
-        names.insert(name.into(), ix);
+        known.by_id.insert(uniqueid.into(), ix);
+        known.by_name.insert(name.into(), ix);
     }
 
     /// Frees a channel whose call was told.
     pub(super) fn forget(&mut self, ix: ChannelIx) {
-        let Some(channel) = self.channels.try_remove(ix.0 as usize) else { return };
+        let Some(channel) = self.channels.remove(&ix) else { return };
         self.figures.notes -= channel.notes.len();
         let pbx = self.pbx_mut(channel.pbx);
         let of_it = |map: &mut FxHashMap<Box<str>, ChannelIx>, key: &str| {
@@ -289,7 +325,7 @@ impl Assembly {
 }
 
 /// Takes a channel out of a bridge.
-pub(super) fn leave(bridges: &mut FxHashMap<Box<str>, Vec<ChannelIx>>, bridge: &str, ix: ChannelIx) {
+fn leave(bridges: &mut FxHashMap<Box<str>, Vec<ChannelIx>>, bridge: &str, ix: ChannelIx) {
     if let Some(inside) = bridges.get_mut(bridge) {
         inside.retain(|other| *other != ix);
         if inside.is_empty() {

@@ -1,9 +1,8 @@
 //! Which channels are one call. Every join keeps its reason, so that a wrong one can be shown and undone.
 
-use super::channel::leave;
 use super::{Assembly, PbxIx};
 use crate::call::JoinReason;
-use crate::note::{ChannelIx, What};
+use crate::note::ChannelIx;
 
 /// Two channels that were found to belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +41,17 @@ impl Assembly {
         })
     }
 
-    /// Two channels belong to one call.
+    /// Two channels belong to one call: an event said so.
     pub(super) fn join(&mut self, one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64) {
+        let together = self.channel(one).zip(self.channel(two)).is_none_or(|(one, two)| one.group == two.group);
+        if !together {
+            self.journal.join(one, two, reason, at);
+            self.join_as(one, two, reason, at);
+        }
+    }
+
+    /// Two channels belong to one call; what it follows from is in the journal.
+    fn join_as(&mut self, one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64) {
         let (Some(a), Some(b)) = (self.channel(one), self.channel(two)) else { return };
         let (a, b) = (a.group, b.group);
         if a == b {
@@ -53,7 +61,9 @@ impl Assembly {
             if self.groups[a].channels.len() >= self.groups[b].channels.len() { (a, b) } else { (b, a) };
         let merged = self.groups.remove(merged);
         for ix in &merged.channels {
-            self.channels[ix.0 as usize].group = kept;
+            if let Some(channel) = self.channels.get_mut(ix) {
+                channel.group = kept;
+            }
         }
         let group = &mut self.groups[kept];
         group.channels.extend(merged.channels);
@@ -80,47 +90,45 @@ impl Assembly {
     }
 
     /// A channel is gone; the call is over with its last one.
-    pub(super) fn channel_gone(&mut self, ix: ChannelIx, at: i64, what: What) {
-        let Some(channel) = self.channels.get_mut(ix.0 as usize) else { return };
-        let (pbx, bridge) = (channel.pbx, channel.bridge.clone());
-        if !self.note(ix, at, what) {
-            return;
-        }
-        if let Some(bridge) = bridge {
-            leave(&mut self.pbx_mut(pbx).bridges, &bridge, ix);
-        }
-        let group = self.channels[ix.0 as usize].group;
-        let Some(group_now) = self.groups.get_mut(group) else { return };
-        group_now.live = group_now.live.saturating_sub(1);
-        group_now.ends_at = group_now.ends_at.max(Some(at));
-        if group_now.live == 0
-            && let Some(ends_at) = group_now.ends_at
+    pub(super) fn one_less(&mut self, ix: ChannelIx, at: i64) {
+        let Some(at_group) = self.channel(ix).map(|channel| channel.group) else { return };
+        let Some(group) = self.groups.get_mut(at_group) else { return };
+        group.live = group.live.saturating_sub(1);
+        group.ends_at = group.ends_at.max(Some(at));
+        if group.live == 0
+            && let Some(ends_at) = group.ends_at
         {
-            self.ending.push_back((ends_at, group));
+            self.ending.push_back((ends_at, at_group));
         }
     }
 
     /// A channel has a (new) linkedid.
     pub(super) fn link(&mut self, ix: ChannelIx, at: i64, linkedid: &str) {
-        let pbx = self.channels[ix.0 as usize].pbx;
-        if let Some(first) = self.find(pbx, linkedid) {
-            self.join(first, ix, JoinReason::Linkedid, at);
+        let Some(channel) = self.channels.get_mut(&ix) else { return };
+        if *channel.linkedid == *linkedid {
+            return;
         }
-        match self.pbx_mut(pbx).linked.get(linkedid).copied() {
-            Some(known) => self.join(known, ix, JoinReason::Linkedid, at),
+        channel.linkedid = linkedid.into();
+        let pbx = channel.pbx;
+        self.journal.link(ix, at, linkedid);
+        let first = self.find(pbx, linkedid);
+        let known = self.pbx_mut(pbx).linked.get(linkedid).copied();
+        match known {
+            Some(known) => self.join_as(known, ix, JoinReason::Linkedid, at),
             None => {
                 self.pbx_mut(pbx).linked.insert(linkedid.into(), ix);
-                self.channels[ix.0 as usize].linked.push(linkedid.into());
+                if let Some(channel) = self.channels.get_mut(&ix) {
+                    channel.linked.push(linkedid.into());
+                }
             }
+        }
+        if let Some(first) = first {
+            self.join_as(first, ix, JoinReason::Linkedid, at);
         }
     }
 
-    /// A channel is in a bridge; whoever meets there talks.
-    pub(super) fn enter(&mut self, pbx: PbxIx, ix: ChannelIx, at: i64, bridge: &str, holding: bool) {
-        self.note(ix, at, What::Enters { bridge: bridge.into(), holding });
-        if holding || self.channel(ix).is_none_or(|channel| channel.gone) {
-            return;
-        }
+    /// Whoever meets in a bridge talks.
+    pub(super) fn meet(&mut self, pbx: PbxIx, ix: ChannelIx, at: i64, bridge: &str) {
         let bridges = &mut self.pbx_mut(pbx).bridges;
         let inside = match bridges.get_mut(bridge) {
             Some(inside) => inside,
@@ -131,27 +139,22 @@ impl Assembly {
             inside.push(ix);
         }
         if let Some(met) = met {
-            self.join(met, ix, JoinReason::Bridge, at);
+            self.join_as(met, ix, JoinReason::Bridge, at);
         }
-    }
-
-    pub(super) fn leave(&mut self, pbx: PbxIx, ix: ChannelIx, at: i64, bridge: &str) {
-        self.note(ix, at, What::Leaves { bridge: bridge.into() });
-        leave(&mut self.pbx_mut(pbx).bridges, bridge, ix);
     }
 
     /// A value that the channels of one call share, also on several PBXs.
     pub(super) fn key(&mut self, ix: ChannelIx, at: i64, reason: JoinReason, value: &str) {
-        if value.is_empty() {
+        let Some(channel) = self.channels.get_mut(&ix).filter(|_| !value.is_empty()) else { return };
+        let key = (reason, Box::from(value));
+        if channel.keys.contains(&key) {
             return;
         }
-        match self.keys.get(&(reason, Box::from(value))).copied() {
-            Some(known) => self.join(known, ix, reason, at),
-            None => {
-                let Some(channel) = self.channels.get_mut(ix.0 as usize) else { return };
-                channel.keys.push((reason, value.into()));
-                self.keys.insert((reason, value.into()), ix);
-            }
+        channel.keys.push(key.clone());
+        self.journal.key(ix, at, reason, value);
+        match self.keys.get(&key).copied() {
+            Some(known) => self.join_as(known, ix, reason, at),
+            None => drop(self.keys.insert(key, ix)),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod channel;
 mod group;
+mod journal;
 mod read;
 mod resync;
 
@@ -18,6 +19,8 @@ use crate::note::ChannelIx;
 use crate::tell;
 pub(crate) use channel::Channel;
 pub(crate) use group::Group;
+use journal::Journal;
+pub use journal::Unreadable;
 pub use resync::Snapshot;
 
 /// A PBX, as whoever feeds the assembly numbers them.
@@ -70,7 +73,8 @@ pub struct Ended {
 #[derive(Debug, Default)]
 pub struct Assembly {
     pbxs: Vec<Pbx>,
-    channels: Slab<Channel>,
+    channels: FxHashMap<ChannelIx, Channel>,
+    next_channel: ChannelIx,
     groups: Slab<Group>,
     ids: Vec<Range<u64>>,
     /// Calls whose last channel is gone, in the order of their ends.
@@ -80,6 +84,7 @@ pub struct Assembly {
     /// Variables of the attribute catalogue; others are not kept.
     attributes: FxHashSet<Box<str>>,
     figures: Figures,
+    journal: Journal,
 }
 
 impl Assembly {
@@ -107,12 +112,18 @@ impl Assembly {
         self.ids.iter().map(|ids| ids.end - ids.start).sum()
     }
 
-    fn next_id(&mut self) -> Option<u64> {
+    /// Gives a call its id.
+    fn name(&mut self, at: usize) -> Option<u64> {
         let ids = self.ids.first_mut()?;
         let id = ids.start;
         ids.start += 1;
         if ids.is_empty() {
             self.ids.remove(0);
+        }
+        let group = self.groups.get_mut(at)?;
+        group.id = Some(id);
+        if let Some(ix) = group.channels.first() {
+            self.journal.id(*ix, id);
         }
         Some(id)
     }
@@ -141,7 +152,7 @@ impl Assembly {
         let call = tell::tell(self, &self.groups[at], directory);
         let id = match self.groups[at].id {
             Some(id) => Some(id),
-            None if call.is_some() => self.next_id(),
+            None if call.is_some() => self.name(at),
             None => None,
         };
         let group = self.groups.remove(at);
@@ -158,10 +169,8 @@ impl Assembly {
         let mut calls = Vec::new();
         for at in changed {
             let Some(call) = tell::tell(self, &self.groups[at], directory) else { continue };
-            if self.groups[at].id.is_none() {
-                self.groups[at].id = self.next_id();
-            }
-            calls.extend(self.groups[at].id.map(|id| (id, call)));
+            let id = self.groups[at].id.or_else(|| self.name(at));
+            calls.extend(id.map(|id| (id, call)));
         }
         calls
     }
@@ -173,7 +182,7 @@ impl Assembly {
     }
 
     pub(crate) fn channel(&self, ix: ChannelIx) -> Option<&Channel> {
-        self.channels.get(ix.0 as usize)
+        self.channels.get(&ix)
     }
 
     /// The other half of a Local channel.

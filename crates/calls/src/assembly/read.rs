@@ -3,7 +3,7 @@
 use ami::event::Named;
 use ami::{ChannelInfo, Event};
 
-use super::{Assembly, PbxIx};
+use super::{Assembly, Channel, PbxIx};
 use crate::call::JoinReason;
 use crate::note::{ChannelIx, DialStatus, QueueStatus, What};
 
@@ -63,13 +63,11 @@ impl Assembly {
             Event::NewConnectedLine(channel) | Event::NewCallerid(channel) => drop(self.touch(pbx, at, channel, false)),
             Event::Rename { uniqueid, new_name } => {
                 if let Some(ix) = self.find(pbx, uniqueid) {
-                    self.rename(ix, at, new_name);
+                    self.note(ix, at, What::Renamed((*new_name).into()));
                 }
             }
             Event::Hangup { channel, cause } => {
-                if let Some(ix) = self.touch(pbx, at, channel, false) {
-                    self.channel_gone(ix, at, What::Gone { cause: *cause });
-                }
+                self.simple(pbx, at, channel, What::Gone { cause: *cause });
             }
             Event::HangupRequest { channel, cause } => {
                 self.simple(pbx, at, channel, What::HangupRequested { cause: *cause });
@@ -94,12 +92,10 @@ impl Assembly {
             Event::BridgeEnter { bridge, bridge_type, technology, channel, .. } => {
                 let Some(ix) = self.touch(pbx, at, channel, true) else { return };
                 let holding = *technology == "holding_bridge" || *bridge_type == "parking";
-                self.enter(pbx, ix, at, bridge, holding);
+                self.note(ix, at, What::Enters { bridge: (*bridge).into(), holding });
             }
             Event::BridgeLeave { bridge, channel, .. } => {
-                if let Some(ix) = self.touch(pbx, at, channel, false) {
-                    self.leave(pbx, ix, at, bridge);
-                }
+                self.simple(pbx, at, channel, What::Leaves { bridge: (*bridge).into() });
             }
             Event::LocalBridge { one, two } => {
                 let (one, two) = (self.touch(pbx, at, one, true), self.touch(pbx, at, two, true));
@@ -190,7 +186,7 @@ impl Assembly {
                 let caller = self.named(pbx, at, &call.caller, true);
                 let dest = self.named(pbx, at, &call.dest, true);
                 let (Some(caller), Some(dest)) = (caller, dest) else { return };
-                if std::mem::replace(&mut self.channels[dest.0 as usize].offered, true) {
+                if self.channel(dest).is_none_or(Channel::is_offered) {
                     return;
                 }
                 self.join(caller, dest, JoinReason::Dial, at);
@@ -292,11 +288,12 @@ impl Assembly {
                 let pair = (one.uniqueid.min(two.uniqueid), one.uniqueid.max(two.uniqueid));
                 let bridge = format!("pair:{}:{}", pair.0, pair.1);
                 for ix in [a, b] {
-                    if matches!(event, Event::Linked { .. }) {
-                        self.enter(pbx, ix, at, &bridge, false);
-                    } else {
-                        self.leave(pbx, ix, at, &bridge);
-                    }
+                    let bridge = bridge.as_str().into();
+                    let what = match event {
+                        Event::Linked { .. } => What::Enters { bridge, holding: false },
+                        _ => What::Leaves { bridge },
+                    };
+                    self.note(ix, at, what);
                 }
             }
             Event::Masquerade { original, clone } => {

@@ -22,32 +22,43 @@ impl Assembly {
     /// gap; what is new began when its age says; nothing else is made up.
     pub fn resync(&mut self, pbx: PbxIx, gap_ms: i64, now_ms: i64, snapshot: &Snapshot<'_>) {
         let here: FxHashSet<&str> = snapshot.channels.iter().map(|shown| shown.channel.uniqueid).collect();
-        let vanished: Vec<ChannelIx> = self
+        let mut vanished: Vec<ChannelIx> = self
             .channels
             .iter()
             .filter(|(_, channel)| channel.pbx == pbx && !channel.gone && !here.contains(&*channel.uniqueid))
-            .filter_map(|(at, _)| u32::try_from(at).ok().map(ChannelIx))
+            .map(|(ix, _)| *ix)
             .collect();
+        // In an order of their own, so that the same gap always gives the same.
+        vanished.sort_unstable();
         for ix in vanished {
             let last = self.channel(ix).and_then(|channel| channel.notes.last()).map_or(gap_ms, |note| note.at);
-            self.channel_gone(ix, gap_ms.max(last), What::LostInGap { until: now_ms });
+            self.note(ix, gap_ms.max(last), What::LostInGap { until: now_ms });
         }
         for shown in &snapshot.channels {
             let known = self.find(pbx, shown.channel.uniqueid).is_some();
             let age_ms = i64::try_from(shown.duration_s).unwrap_or(0).saturating_mul(1000);
             let born = if known { now_ms } else { now_ms.saturating_sub(age_ms) };
             let Some(ix) = self.touch(pbx, born, &shown.channel, true) else { continue };
-            match shown.bridge {
-                Some(bridge) => {
+            let inside = self.channel(ix).and_then(|channel| channel.bridge.clone());
+            match (shown.bridge, inside) {
+                (Some(bridge), inside) if inside.as_deref() != Some(bridge) => {
                     let holding = snapshot.holding_bridges.contains(&bridge);
-                    self.enter(pbx, ix, now_ms, bridge, holding);
+                    self.note(ix, now_ms, What::Enters { bridge: bridge.into(), holding });
                 }
-                None => {
-                    if let Some(bridge) = self.channel(ix).and_then(|channel| channel.bridge.clone()) {
-                        self.leave(pbx, ix, now_ms, &bridge);
-                    }
-                }
+                (None, Some(bridge)) => drop(self.note(ix, now_ms, What::Leaves { bridge })),
+                _ => {}
             }
+        }
+        let waits: FxHashSet<&str> = snapshot.waiting.iter().map(|(_, entry)| entry.uniqueid).collect();
+        let left: Vec<(ChannelIx, Box<str>)> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| channel.pbx == pbx && !channel.gone && !waits.contains(&*channel.uniqueid))
+            .filter_map(|(ix, channel)| Some((*ix, channel.queue.clone()?)))
+            .collect();
+        for (ix, queue) in left {
+            // How is not known: he may have been answered, and then he is in a bridge now.
+            self.note(ix, now_ms, What::LeavesQueue { queue });
         }
         for (queue, entry) in &snapshot.waiting {
             let Some(ix) = self.find(pbx, entry.uniqueid) else { continue };

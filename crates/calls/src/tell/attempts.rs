@@ -27,7 +27,7 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
                 What::Dials { dest } => {
                     let Some(dest) = legs.at(*dest) else { continue };
                     let offered = legs.leg(dest).channel.is_offered();
-                    if !offered && !legs.is_relay(leg) && legs.person(leg).is_some() {
+                    if !offered && !legs.is_relay(leg, note.at) && legs.person(leg).is_some() {
                         attempts.push((attempt(legs, leg, dest, note.at), leg, dest));
                     }
                 }

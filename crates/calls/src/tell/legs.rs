@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::JITTER_MS;
 use crate::assembly::{Assembly, Channel, Group};
 use crate::call::{Directory, Party, PartyIx, Who};
 use crate::note::{ChannelIx, Note, What};
@@ -34,6 +35,8 @@ pub(super) struct Leg<'a> {
     pub(super) party: Option<PartyIx>,
     /// Who dialled it.
     pub(super) dialled_by: Option<usize>,
+    /// Whom it dialled, and when.
+    dials: Vec<(i64, usize)>,
     /// The other half of a Local channel.
     pub(super) half: Option<usize>,
 }
@@ -67,6 +70,7 @@ impl<'a> Legs<'a> {
                 endpoint: endpoint(channel),
                 party: None,
                 dialled_by: None,
+                dials: Vec::new(),
                 half: None,
             })
             .collect();
@@ -81,17 +85,18 @@ impl<'a> Legs<'a> {
         for at in 0..self.legs.len() {
             let half = assembly.other_half(self.legs[at].ix).and_then(|half| self.of.get(&half).copied());
             self.legs[at].half = half;
-            let dials: Vec<usize> = self
+            let dials: Vec<(i64, usize)> = self
                 .notes(at)
                 .iter()
                 .filter_map(|note| match note.what {
-                    What::Dials { dest } | What::Offered { dest, .. } => self.of.get(&dest).copied(),
+                    What::Dials { dest } | What::Offered { dest, .. } => Some((note.at, self.of.get(&dest).copied()?)),
                     _ => None,
                 })
                 .collect();
-            for dest in dials {
-                self.legs[dest].dialled_by.get_or_insert(at);
+            for (_, dest) in &dials {
+                self.legs[*dest].dialled_by.get_or_insert(at);
             }
+            self.legs[at].dials = dials;
         }
     }
 
@@ -198,18 +203,25 @@ impl<'a> Legs<'a> {
             if leg.party.is_some() {
                 found.push(at);
             } else if let Some(half) = leg.half.filter(|_| hops < MAX_HOPS) {
-                let dests = (0..self.legs.len()).filter(|dest| self.legs[*dest].dialled_by == Some(half));
-                open.extend(dests.map(|dest| (dest, hops + 1)));
+                let dials = self.legs[half].dials.iter().filter(|(began, _)| self.carries(at, *began));
+                open.extend(dials.map(|(_, dest)| (*dest, hops + 1)));
             }
         }
         found.sort_unstable();
+        found.dedup();
         found
     }
 
-    /// Whether a dial only carries another on: its caller is the far half of a Local channel that somebody dialled.
-    pub(super) fn is_relay(&self, at: usize) -> bool {
-        let half = self.legs[at].half.map(|half| &self.legs[half]);
-        half.is_some_and(|half| half.dialled_by.is_some())
+    /// Whether a dial only carries another on: its caller is the far half of a Local channel that somebody dialled, and that
+    /// was not answered yet. What the far half dials later is a transfer.
+    pub(super) fn is_relay(&self, at: usize, began: i64) -> bool {
+        self.legs[at].half.is_some_and(|half| self.legs[half].dialled_by.is_some() && self.carries(half, began))
+    }
+
+    /// Whether a Local channel was still on its way to be answered.
+    fn carries(&self, at: usize, moment: i64) -> bool {
+        let up = self.notes(at).iter().find(|note| note.what == What::Up);
+        up.is_none_or(|up| moment <= up.at + JITTER_MS)
     }
 
     /// The channel that began the call: the first of a person that called in, else the first of a person.

@@ -22,8 +22,11 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
     // The queue that is about to be entered, from the dialplan: a full one says nothing else.
     let mut asked: Option<(String, i64)> = None;
     let mut open = false;
+    let mut hung_up = false;
     for Note { at, what } in legs.notes(leg) {
         match what {
+            // Hangup handlers and the extension h run after the caller is gone.
+            What::At { exten, .. } if hung_up || **exten == *"h" => {}
             What::At { application, data, .. } if **application == *"Queue" => {
                 close(&mut visits, &mut open, *at, Exit::Moved);
                 asked = Some((data.split(',').next().unwrap_or_default().to_owned(), *at));
@@ -73,9 +76,9 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                     open = true;
                 }
             }
-            What::Abandons { .. } => close(&mut visits, &mut open, *at, Exit::Abandoned),
-            What::LeavesQueue { .. } => {
-                // Why is said before or after; it is when that counts here.
+            What::HangupRequested { .. } => hung_up = true,
+            What::Abandons { .. } | What::LeavesQueue { .. } => {
+                // Asterisk 22 says "abandon" of a timeout and of a key too. What the caller does next tells them apart.
                 if let Some(visit) = visits.last_mut().filter(|_| open) {
                     visit.left_ms.get_or_insert(*at);
                 }

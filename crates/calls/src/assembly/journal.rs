@@ -1,0 +1,163 @@
+//! The journal: every change of an assembly as a few bytes, from which the same assembly can be made again.
+//!
+//! It holds what was news, so a repetition costs nothing, and it holds no event of a PBX: it is the same for all dialects. Whoever
+//! keeps it (a file, a table) takes the bytes after each batch; [`Assembly::dump`] begins a new one with what is live.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Assembly, PbxIx};
+use crate::call::JoinReason;
+use crate::note::{ChannelIx, Note, What};
+
+/// A journal that cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal of calls cannot be read from byte {at} on; what stands before it was taken")]
+pub struct Unreadable {
+    /// Where it stops.
+    pub at: usize,
+}
+
+/// One change. New kinds are added at the end, or an older journal is read wrongly.
+#[derive(Debug, Serialize, Deserialize)]
+enum Op<'a> {
+    Make { ix: ChannelIx, pbx: u16, uniqueid: &'a str, name: &'a str },
+    Note { ix: ChannelIx, at: i64, what: What },
+    Link { ix: ChannelIx, at: i64, linkedid: &'a str },
+    Join { one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64 },
+    Key { ix: ChannelIx, at: i64, reason: JoinReason, value: &'a str },
+    Id { ix: ChannelIx, id: u64 },
+}
+
+/// A note without taking it away from its channel; the same bytes as [`Op::Note`].
+#[derive(Debug, Serialize)]
+enum Borrowed<'a> {
+    #[expect(dead_code, reason = "holds the place of Make")]
+    Make,
+    Note {
+        ix: ChannelIx,
+        at: i64,
+        what: &'a What,
+    },
+}
+
+/// Changes since the bytes were taken last; nothing is kept where nobody asked for it.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    bytes: Option<Vec<u8>>,
+}
+
+impl Journal {
+    fn put(&mut self, op: &impl Serialize) {
+        if let Some(bytes) = self.bytes.take() {
+            // Writing into memory cannot fail.
+            self.bytes = Some(postcard::to_extend(op, bytes).unwrap_or_default());
+        }
+    }
+
+    pub(super) fn make(&mut self, ix: ChannelIx, pbx: PbxIx, uniqueid: &str, name: &str) {
+        self.put(&Op::Make { ix, pbx: pbx.0, uniqueid, name });
+    }
+
+    pub(super) fn note(&mut self, ix: ChannelIx, note: &Note) {
+        self.put(&Borrowed::Note { ix, at: note.at, what: &note.what });
+    }
+
+    pub(super) fn link(&mut self, ix: ChannelIx, at: i64, linkedid: &str) {
+        self.put(&Op::Link { ix, at, linkedid });
+    }
+
+    pub(super) fn join(&mut self, one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64) {
+        self.put(&Op::Join { one, two, reason, at });
+    }
+
+    pub(super) fn key(&mut self, ix: ChannelIx, at: i64, reason: JoinReason, value: &str) {
+        self.put(&Op::Key { ix, at, reason, value });
+    }
+
+    pub(super) fn id(&mut self, ix: ChannelIx, id: u64) {
+        self.put(&Op::Id { ix, id });
+    }
+}
+
+impl Assembly {
+    /// Begins to keep a journal.
+    pub fn keep_journal(&mut self) {
+        self.journal.bytes.get_or_insert_default();
+    }
+
+    /// The changes since the last time.
+    pub fn take_journal(&mut self) -> Vec<u8> {
+        self.journal.bytes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// All that is live, as a journal that begins with nothing.
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        let mut dump = Journal { bytes: Some(Vec::new()) };
+        let mut channels: Vec<_> = self.channels.iter().collect();
+        channels.sort_unstable_by_key(|(ix, _)| **ix);
+        for (ix, channel) in &channels {
+            dump.make(**ix, channel.pbx, &channel.uniqueid, &channel.first_name);
+        }
+        let mut notes: Vec<(i64, ChannelIx, &Note)> =
+            channels.iter().flat_map(|(ix, channel)| channel.notes.iter().map(|note| (note.at, **ix, note))).collect();
+        // In the order of time, or channels would meet that were in a bridge one after the other.
+        notes.sort_by_key(|(at, ix, _)| (*at, *ix));
+        for (_, ix, note) in notes {
+            dump.note(ix, note);
+        }
+        for (ix, channel) in &channels {
+            for linkedid in channel.linked.iter().chain([&channel.linkedid]).filter(|linkedid| !linkedid.is_empty()) {
+                dump.link(**ix, channel.last_at(), linkedid);
+            }
+            for (reason, value) in &channel.keys {
+                dump.key(**ix, channel.last_at(), *reason, value);
+            }
+        }
+        for (_, group) in &self.groups {
+            for join in &group.joins {
+                dump.join(join.one, join.two, join.reason, join.at);
+            }
+            if let (Some(ix), Some(id)) = (group.channels.first(), group.id) {
+                dump.id(*ix, id);
+            }
+        }
+        dump.bytes.unwrap_or_default()
+    }
+
+    /// Does again what a journal says.
+    ///
+    /// # Errors
+    /// When it is cut off or is none; what stands before that place was done.
+    pub fn replay(&mut self, journal: &[u8]) -> Result<(), Unreadable> {
+        let mut rest = journal;
+        while !rest.is_empty() {
+            let at = journal.len() - rest.len();
+            let (op, after) = postcard::take_from_bytes::<Op<'_>>(rest).map_err(|_| Unreadable { at })?;
+            rest = after;
+            self.redo(op);
+        }
+        Ok(())
+    }
+
+    fn redo(&mut self, op: Op<'_>) {
+        match op {
+            Op::Make { ix, pbx, uniqueid, name } => {
+                if !self.channels.contains_key(&ix) {
+                    self.make(ix, PbxIx(pbx), uniqueid, name);
+                }
+            }
+            Op::Note { ix, at, what } => drop(self.note(ix, at, what)),
+            Op::Link { ix, at, linkedid } => self.link(ix, at, linkedid),
+            Op::Join { one, two, reason, at } => self.join(one, two, reason, at),
+            Op::Key { ix, at, reason, value } => self.key(ix, at, reason, value),
+            Op::Id { ix, id } => {
+                let Some(group) = self.channel(ix).map(|channel| channel.group) else { return };
+                if let Some(group) = self.groups.get_mut(group) {
+                    group.id = Some(group.id.map_or(id, |known| known.min(id)));
+                    self.journal.id(ix, id);
+                }
+            }
+        }
+    }
+}
