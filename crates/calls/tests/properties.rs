@@ -138,4 +138,48 @@ proptest! {
             assert_eq!((figures.channels, figures.calls, figures.notes), (0, 0, 0), "{name}");
         }
     }
+
+    /// Killed at any moment: the journal, or what was live and the journal after it, give the same calls with the same ids.
+    #[test]
+    fn a_journal_gives_the_same_calls(killed in 0_usize..10_000, dumped in 0_usize..10_000) {
+        for (name, text) in STREAMS {
+            let events = recorded(text);
+            let (dumped, killed) = (dumped % events.len(), killed % events.len());
+            let mut whole = Assembly::new();
+            let mut first = Assembly::new();
+            let mut journal = Vec::new();
+            for assembly in [&mut whole, &mut first] {
+                assembly.give_ids(1..1000);
+            }
+            first.keep_journal();
+            for (at, event) in events.iter().enumerate() {
+                whole.event(PbxIx(0), event.at, &event.read());
+                if at < killed {
+                    first.event(PbxIx(0), event.at, &event.read());
+                    // Somebody looks on, so calls have their ids early.
+                    assert_eq!(whole.take_changed(&House), first.take_changed(&House));
+                    journal.extend(first.take_journal());
+                    if at == dumped {
+                        journal = first.dump();
+                    }
+                }
+            }
+            let mut again = Assembly::new();
+            again.replay(&journal).unwrap();
+            assert_eq!(again.figures().notes, first.figures().notes, "{name}");
+            again.give_ids(500..1000);
+            for event in &events[killed..] {
+                again.event(PbxIx(0), event.at, &event.read());
+            }
+            let end = events.last().unwrap().at + LINGER_MS;
+            let of_whole = whole.take_ended(end, &House);
+            let of_again = again.take_ended(end, &House);
+            let told = |ended: &[calls::Ended]| ended.iter().map(|ended| ended.call.to_string()).collect::<Vec<_>>();
+            assert_eq!(told(&of_whole), told(&of_again), "{name}: killed at {killed}, dumped at {dumped}");
+            for (one, two) in of_whole.iter().zip(&of_again) {
+                // Who had an id before keeps it; who came later has one of the new block.
+                assert!(one.id == two.id || two.id >= 500 && one.call.began_ms >= events[killed].at, "{name}");
+            }
+        }
+    }
 }
