@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
 use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::stream::Stream;
 use crate::{Action, AmiError, Frame, Message, Parser, Secret, keepalive};
 
@@ -87,6 +88,7 @@ struct Shared {
     queued: AtomicUsize,
     why_closed: OnceLock<AmiError>,
     closing: Notify,
+    clock: Mutex<Option<Clock>>,
 }
 
 #[derive(Debug)]
@@ -256,6 +258,12 @@ impl Client {
         }
     }
 
+    /// How the PBX's clock differs from ours, once it was measured. Only a PBX that puts a time into its answers to Ping says it.
+    #[must_use]
+    pub fn clock(&self) -> Option<Clock> {
+        *self.inner.shared.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
         self.inner.close(AmiError::Closed { why: "closed here".to_owned() });
@@ -290,6 +298,11 @@ impl Inner {
 
     pub(crate) fn close(&self, why: AmiError) {
         self.shared.close(why);
+    }
+
+    pub(crate) fn measured(&self, measured: Clock) {
+        let mut clock = self.shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        *clock = Some(clock.map_or(measured, |known| known.or(measured)));
     }
 }
 

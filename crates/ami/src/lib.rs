@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod client;
+mod clock;
 pub mod codec;
 mod error;
 pub mod event;
@@ -16,6 +17,7 @@ mod stream;
 
 pub use action::{Action, InvalidField};
 pub use client::{Client, ConnectOptions, Events, Incoming, ListId, Tls};
+pub use clock::Clock;
 pub use codec::{Frame, ParseError, Parser};
 pub use error::AmiError;
 pub use event::{ChannelInfo, Event, MemberInfo};
