@@ -4,6 +4,7 @@ use ami::{Event, Frame, Parser};
 use calls::{Assembly, Directory, LINGER_MS, PbxIx, Who};
 
 /// Of the lab: whatever is called trunk is one.
+#[derive(Debug)]
 struct House;
 
 impl Directory for House {

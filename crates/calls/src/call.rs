@@ -22,7 +22,7 @@ pub enum Who {
 }
 
 /// What the assembly has to know of the house.
-pub trait Directory {
+pub trait Directory: std::fmt::Debug {
     /// What an endpoint is, e.g. `PJSIP/1001`.
     fn who(&self, pbx: PbxIx, endpoint: &str) -> Who;
 }

@@ -130,7 +130,7 @@ proptest! {
                 assembly.event(PbxIx(0), event.at, &event.read());
             }
             // The next look at the PBX says that no channel is there any more.
-            assembly.resync(PbxIx(0), now, now + 1, &calls::Snapshot::default());
+            assembly.resync(PbxIx(0), now, now + 1, now + 1, &calls::Snapshot::default());
             let ended: Vec<Call> =
                 assembly.take_ended(now + 1 + LINGER_MS, &House).into_iter().map(|ended| ended.call).collect();
             check_sound(name, &ended);

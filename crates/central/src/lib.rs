@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 mod clock;
+pub mod collector;
 pub mod config;
 pub mod desk;
 mod first_bytes;

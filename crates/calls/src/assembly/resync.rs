@@ -18,14 +18,16 @@ pub struct Snapshot<'m> {
 }
 
 impl Assembly {
-    /// Brings a PBX up to date after a gap that began at `gap_ms`. What is known and no longer there is closed as lost in the
-    /// gap; what is new began when its age says; nothing else is made up.
-    pub fn resync(&mut self, pbx: PbxIx, gap_ms: i64, now_ms: i64, snapshot: &Snapshot<'_>) {
+    /// Brings a PBX up to date after a gap that began at `gap_ms`, by lists that were asked for at `asked_ms`. What is known and
+    /// no longer there is closed as lost in the gap; what is new began when its age says; nothing else is made up. A channel of
+    /// which something was heard since the lists were asked for may be younger than they are, and is left alone.
+    pub fn resync(&mut self, pbx: PbxIx, gap_ms: i64, asked_ms: i64, now_ms: i64, snapshot: &Snapshot<'_>) {
         let here: FxHashSet<&str> = snapshot.channels.iter().map(|shown| shown.channel.uniqueid).collect();
         let mut vanished: Vec<ChannelIx> = self
             .channels
             .iter()
             .filter(|(_, channel)| channel.pbx == pbx && !channel.gone && !here.contains(&*channel.uniqueid))
+            .filter(|(_, channel)| channel.last_at() < asked_ms)
             .map(|(ix, _)| *ix)
             .collect();
         // In an order of their own, so that the same gap always gives the same.
@@ -54,6 +56,7 @@ impl Assembly {
             .channels
             .iter()
             .filter(|(_, channel)| channel.pbx == pbx && !channel.gone && !waits.contains(&*channel.uniqueid))
+            .filter(|(_, channel)| channel.last_at() < asked_ms)
             .filter_map(|(ix, channel)| Some((*ix, channel.queue.clone()?)))
             .collect();
         for (ix, queue) in left {

@@ -46,6 +46,7 @@ pub fn recorded(text: &str) -> Vec<Recorded> {
 }
 
 /// The lab's phones and lines.
+#[derive(Debug)]
 pub struct House;
 
 impl Directory for House {
