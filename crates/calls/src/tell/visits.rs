@@ -23,22 +23,22 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
     let mut asked: Option<(String, i64)> = None;
     let mut open = false;
     let mut hung_up = false;
+    let mut here = "";
     for Note { at, what } in legs.notes(leg) {
         match what {
             // Hangup handlers and the extension h run after the caller is gone.
             What::At { exten, .. } if hung_up || **exten == *"h" => {}
-            What::At { application, data, .. } if **application == *"Queue" => {
-                close(&mut visits, &mut open, *at, Exit::Moved);
-                asked = Some((data.split(',').next().unwrap_or_default().to_owned(), *at));
-            }
-            What::At { exten, .. } => {
+            What::At { exten, application, data, .. } => {
+                // The new place is told while Queue() still runs: the key says that it was left, whatever runs there.
                 let mut keys = exten.chars();
                 let exit = match (keys.next(), keys.next()) {
-                    (Some(key), None) if key != 's' && key != 't' && key != 'i' => Exit::Key { key },
+                    (Some(key), None) if !matches!(key, 's' | 't' | 'i') && **exten != *here => Exit::Key { key },
                     _ => Exit::Moved,
                 };
                 close(&mut visits, &mut open, *at, exit);
-                asked = None;
+                here = exten;
+                let queue = || data.split(',').next().unwrap_or_default().to_owned();
+                asked = (**application == *"Queue").then(|| (queue(), *at));
             }
             What::JoinsQueue { queue, position } => {
                 close(&mut visits, &mut open, *at, Exit::Moved);

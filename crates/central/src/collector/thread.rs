@@ -230,9 +230,10 @@ impl Work {
                     match event {
                         Event::CoreShowChannel(shown) => snapshot.channels.push(shown),
                         Event::BridgeListItem { bridge, bridge_type, technology }
-                            if (technology == "holding_bridge" || bridge_type == "parking") => {
-                                snapshot.holding_bridges.push(bridge);
-                            }
+                            if (technology == "holding_bridge" || bridge_type == "parking") =>
+                        {
+                            snapshot.holding_bridges.push(bridge);
+                        }
                         Event::QueueEntry { queue, entry } => snapshot.waiting.push((queue, entry)),
                         _ => {}
                     }
