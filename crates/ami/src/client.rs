@@ -139,6 +139,13 @@ impl Events {
         Some(event)
     }
 
+    /// All that are here, but at least one; 0 when the connection is over. Cancel-safe.
+    pub async fn recv_many(&mut self, into: &mut Vec<Incoming>, limit: usize) -> usize {
+        let count = self.from.recv_many(into, limit).await;
+        self.shared.queued.fetch_sub(count, Ordering::Relaxed);
+        count
+    }
+
     /// Events waiting now.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -75,7 +75,7 @@ pub struct Party {
     /// What it is.
     pub who: Who,
     /// Where.
-    pub pbx: u16,
+    pub pbx: u32,
     /// Endpoint, e.g. `PJSIP/1001`.
     pub endpoint: String,
     /// Number as the PBX has it; of a phone its own, of a line the one at its far end.
@@ -131,7 +131,7 @@ pub struct Visit {
     /// Who waits.
     pub caller: PartyIx,
     /// Where.
-    pub pbx: u16,
+    pub pbx: u32,
     /// Queue name on the PBX.
     pub queue: String,
     /// From when.

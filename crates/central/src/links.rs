@@ -6,14 +6,21 @@ use rustls::pki_types::pem::PemObject as _;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+use crate::collector::Handle;
 use crate::pbx::contract::{PbxCommand, PbxReport};
 use crate::pbx::{self, PbxConfig, PbxHandle};
 use crate::store::{PbxRow, is_this_machine};
 
 /// Opens links.
 pub trait Links: Send + Sync + std::fmt::Debug {
-    /// Begins to work with a PBX; reports come until the link is dropped.
-    fn open(&self, pbx: &PbxRow, secret: Secret, reports: mpsc::Sender<PbxReport>) -> Box<dyn Link>;
+    /// Begins to work with a PBX; reports come until the link is dropped, and what happens there goes to `calls`.
+    fn open(
+        &self,
+        pbx: &PbxRow,
+        secret: Secret,
+        calls: Option<Handle>,
+        reports: mpsc::Sender<PbxReport>,
+    ) -> Box<dyn Link>;
 }
 
 /// One PBX.
@@ -27,7 +34,13 @@ pub trait Link: Send + Sync + std::fmt::Debug {
 pub struct Ami;
 
 impl Links for Ami {
-    fn open(&self, pbx: &PbxRow, secret: Secret, reports: mpsc::Sender<PbxReport>) -> Box<dyn Link> {
+    fn open(
+        &self,
+        pbx: &PbxRow,
+        secret: Secret,
+        calls: Option<Handle>,
+        reports: mpsc::Sender<PbxReport>,
+    ) -> Box<dyn Link> {
         let tls = match pbx.tls.then(|| trust(pbx)).transpose() {
             Ok(tls) => tls,
             Err(error) => {
@@ -51,6 +64,7 @@ impl Links for Ami {
             username: pbx.username.clone(),
             secret,
             managed: pbx.managed,
+            calls,
         };
         Box::new(AmiLink { actor: Some(pbx::spawn(config, reports)) })
     }

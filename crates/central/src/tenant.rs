@@ -92,8 +92,16 @@ impl Running {
             Floor::new(config.clone(), settings, remembered, &signed_in, |since| day(since) == day(now), now);
         let (journal, writing) = Journal::start(store.clone());
         let hub = Hub::start();
-        let parts =
-            DeskParts { floor, first, timing: options.timing, store: store.clone(), journal, hub: hub.clone(), links };
+        let parts = DeskParts {
+            floor,
+            first,
+            timing: options.timing,
+            store: store.clone(),
+            journal,
+            hub: hub.clone(),
+            links,
+            calls: None,
+        };
         let (desk, desk_task) = Desk::start(parts);
         let stop = CancellationToken::new();
         let (config_in, config) = watch::channel(Arc::new(config));

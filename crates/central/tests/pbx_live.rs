@@ -77,6 +77,7 @@ impl Lab {
             username: options.username.clone(),
             secret: secret(),
             managed,
+            calls: None,
         };
         let mut lab = Self { actor: spawn(config, to), reports, person, through };
         lab.until(|event| matches!(event, PbxEvent::Link { up: true, .. }).then_some(())).await;

@@ -20,7 +20,7 @@ pub struct Unreadable {
 /// One change. New kinds are added at the end, or an older journal is read wrongly.
 #[derive(Debug, Serialize, Deserialize)]
 enum Op<'a> {
-    Make { ix: ChannelIx, pbx: u16, uniqueid: &'a str, name: &'a str },
+    Make { ix: ChannelIx, pbx: u32, uniqueid: &'a str, name: &'a str },
     Note { ix: ChannelIx, at: i64, what: What },
     Link { ix: ChannelIx, at: i64, linkedid: &'a str },
     Join { one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64 },

@@ -25,7 +25,7 @@ pub use resync::Snapshot;
 
 /// A PBX, as whoever feeds the assembly numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PbxIx(pub u16);
+pub struct PbxIx(pub u32);
 
 /// How long after its last hangup a call may be completed: AgentComplete and the ends of dials come late.
 pub const LINGER_MS: i64 = 1_000;
@@ -72,7 +72,7 @@ pub struct Ended {
 /// All calls of a federation of PBXs.
 #[derive(Debug, Default)]
 pub struct Assembly {
-    pbxs: Vec<Pbx>,
+    pbxs: FxHashMap<PbxIx, Pbx>,
     channels: FxHashMap<ChannelIx, Channel>,
     next_channel: ChannelIx,
     groups: Slab<Group>,
@@ -193,14 +193,10 @@ impl Assembly {
     }
 
     fn pbx(&self, pbx: PbxIx) -> Option<&Pbx> {
-        self.pbxs.get(usize::from(pbx.0))
+        self.pbxs.get(&pbx)
     }
 
     fn pbx_mut(&mut self, pbx: PbxIx) -> &mut Pbx {
-        let at = usize::from(pbx.0);
-        if self.pbxs.len() <= at {
-            self.pbxs.resize_with(at + 1, Pbx::default);
-        }
-        &mut self.pbxs[at]
+        self.pbxs.entry(pbx).or_default()
     }
 }

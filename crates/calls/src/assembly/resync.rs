@@ -40,6 +40,11 @@ impl Assembly {
             let known = self.find(pbx, shown.channel.uniqueid).is_some();
             let age_ms = i64::try_from(shown.duration_s).unwrap_or(0).saturating_mul(1000);
             let born = if known { now_ms } else { now_ms.saturating_sub(age_ms) };
+            // What was heard of it since is newer than the list.
+            let heard = |ix| self.channel(ix).is_some_and(|channel| channel.last_at() >= asked_ms);
+            if self.find(pbx, shown.channel.uniqueid).is_some_and(heard) {
+                continue;
+            }
             let Some(ix) = self.touch(pbx, born, &shown.channel, true) else { continue };
             let inside = self.channel(ix).and_then(|channel| channel.bridge.clone());
             match (shown.bridge, inside) {
@@ -65,6 +70,9 @@ impl Assembly {
         }
         for (queue, entry) in &snapshot.waiting {
             let Some(ix) = self.find(pbx, entry.uniqueid) else { continue };
+            if self.channel(ix).is_some_and(|channel| channel.queue.as_deref() == Some(queue)) {
+                continue;
+            }
             let since = now_ms.saturating_sub(i64::try_from(entry.wait_s).unwrap_or(0).saturating_mul(1000));
             let after = self.channel(ix).and_then(|channel| channel.notes.last()).map_or(since, |note| note.at);
             self.note(ix, since.max(after), What::JoinsQueue { queue: (*queue).into(), position: entry.position });

@@ -53,7 +53,7 @@ impl<'a> Legs<'a> {
         let mut channels: Vec<(ChannelIx, &Channel)> =
             group.channels.iter().filter_map(|ix| Some((*ix, assembly.channel(*ix)?))).collect();
         // PBXs in the order in which they came in, then Asterisk's own order.
-        let mut first: FxHashMap<u16, i64> = FxHashMap::default();
+        let mut first: FxHashMap<u32, i64> = FxHashMap::default();
         for (_, channel) in &channels {
             let began = first.entry(channel.pbx.0).or_insert(i64::MAX);
             *began = (*began).min(began_of(channel));

@@ -11,7 +11,7 @@ use crate::note::{Note, What};
 #[derive(Debug)]
 struct Stay<'a> {
     leg: usize,
-    bridge: (u16, &'a str),
+    bridge: (u32, &'a str),
     from: i64,
     to: Option<i64>,
 }
@@ -137,7 +137,7 @@ fn circles(legs: &Legs<'_>, stays: &[Stay<'_>]) -> Vec<Circle> {
 /// Real channels that are together at one moment; bridges are one where the halves of a Local channel are in both.
 fn together<'s, 'a: 's>(legs: &Legs<'_>, stays: impl Iterator<Item = &'s Stay<'a>>) -> Vec<Vec<usize>> {
     let stays: Vec<&Stay<'_>> = stays.collect();
-    let mut bridges: Vec<(u16, &str)> = stays.iter().map(|stay| stay.bridge).collect();
+    let mut bridges: Vec<(u32, &str)> = stays.iter().map(|stay| stay.bridge).collect();
     bridges.sort_unstable();
     bridges.dedup();
     let mut root: Vec<usize> = (0..bridges.len()).collect();

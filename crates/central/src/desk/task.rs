@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Effects, Event, Floor, Refused, Settings};
 use crate::clock::now_ms;
+use crate::collector::Handle;
 use crate::links::{Link, Links};
 use crate::live::Hub;
 use crate::pbx::contract::{PbxCommand, PbxReport, WatchedEndpoint};
@@ -74,6 +75,8 @@ pub struct DeskParts {
     pub hub: Hub,
     /// Way to the PBXs.
     pub links: Arc<dyn Links>,
+    /// Where calls are told from what the PBXs say.
+    pub calls: Option<Handle>,
 }
 
 /// Way to the desk.
@@ -304,7 +307,7 @@ impl Task {
                     continue;
                 }
             };
-            let link = self.parts.links.open(row, secret, self.reports.clone());
+            let link = self.parts.links.open(row, secret, self.parts.calls.clone(), self.reports.clone());
             link.send(PbxCommand::Watch(watched.clone()));
             link.send(PbxCommand::Desire(self.parts.floor.desired(row.id, now_ms())));
             self.open.insert(row.id, OpenLink { row: row.clone(), watched, link });

@@ -1,9 +1,10 @@
 //! The task of one PBX: the link, the clock and the channels around the pure [`Machine`].
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ami::{AmiError, Client, ConnectOptions, Event, Events, Incoming, Link, LinkEvent, ListId, Message, Tls};
+use calls::PbxIx;
 use central_api::{PbxId, Secret};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -11,11 +12,18 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::clock::now_ms;
+use crate::collector::{Handle, Input, PbxTime};
+
 use super::contract::{PbxCommand, PbxReport, Returned};
 use super::machine::{Effect, ListKind, Machine, Then};
 
-/// Classes of events that are used; `dialplan` (VarSet, Newexten) would be 70 % of the stream.
-const EVENTS: &str = "system,call,agent";
+/// Classes of events that are used. `dialplan` is 70 % of the stream, and alone says why a caller left a queue, and where in
+/// the dialplan he is.
+const EVENTS: &str = "system,call,agent,user,dialplan,dtmf";
+
+/// Events that are handled in one turn.
+const AT_ONCE: usize = 256;
 
 /// Granularity of everything that waits for time.
 const TICK: Duration = Duration::from_millis(250);
@@ -39,6 +47,8 @@ pub struct PbxConfig {
     pub secret: Secret,
     /// False: observe only, no action that changes anything is ever sent.
     pub managed: bool,
+    /// Where calls are told from what comes from here.
+    pub calls: Option<Handle>,
 }
 
 /// A running PBX actor; it ends when this is dropped.
@@ -89,13 +99,23 @@ struct Actor {
     lists: HashMap<ListId, ListKind>,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     batches: Vec<Batch>,
+    time: PbxTime,
+    look: Look,
+}
+
+/// A look at the PBX for the calls: all its lists together.
+#[derive(Debug, Default)]
+struct Look {
+    asked_ms: i64,
+    missing: Vec<ListKind>,
+    list: Vec<Message>,
 }
 
 /// What woke the actor.
 enum Wake {
     Command(PbxCommand),
     Link(LinkEvent),
-    Incoming(Incoming),
+    Incoming(Vec<Incoming>),
     Silence,
     Answer(Answer),
     Tick,
@@ -112,6 +132,8 @@ impl Actor {
             lists: HashMap::new(),
             answers: FuturesUnordered::new(),
             batches: Vec::new(),
+            time: PbxTime::default(),
+            look: Look::default(),
         }
     }
 
@@ -135,7 +157,7 @@ impl Actor {
                     None => return,
                 },
                 Some(answer) = self.answers.next() => Wake::Answer(answer),
-                incoming = next(&mut self.connection) => incoming.map_or(Wake::Silence, Wake::Incoming),
+                incoming = next(&mut self.connection) => if incoming.is_empty() { Wake::Silence } else { Wake::Incoming(incoming) },
                 Some(event) = link.recv() => Wake::Link(event),
             };
             let effects = self.handle(wake, now_ms());
@@ -170,14 +192,16 @@ impl Actor {
                 self.hang_up();
                 self.machine.lost()
             }
-            Wake::Incoming(Incoming::Event(message)) => self.machine.event(&Event::read(&message), now_ms),
-            Wake::Incoming(Incoming::List { id, outcome }) => match self.lists.remove(&id) {
-                Some(kind) => self.machine.list(kind, outcome, now_ms),
-                None => Vec::new(),
-            },
+            Wake::Incoming(incoming) => self.incoming(incoming, now_ms),
             Wake::Answer((generation, then, answer)) if generation == self.generation => {
                 if let Err(error) = &answer {
                     tracing::debug!(pbx, ?then, %error, "{pbx}: {error}");
+                }
+                if let (Then::CallId(uniqueid), Ok(message)) = (&then, &answer)
+                    && let Some(call_id) = message.said("Value")
+                {
+                    let (uniqueid, call_id) = (uniqueid.clone(), call_id.to_owned());
+                    self.tell_calls(Input::SipCallId { pbx: self.ix(), at_ms: now_ms, uniqueid, call_id });
                 }
                 self.machine.answer(&then, answer, now_ms)
             }
@@ -186,7 +210,59 @@ impl Actor {
         }
     }
 
+    /// What came, to the machine and to the calls, in order.
+    fn incoming(&mut self, incoming: Vec<Incoming>, now_ms: i64) -> Vec<Effect> {
+        let clock = self.connection.as_ref().and_then(|(client, _)| client.clock());
+        let (mut effects, mut events) = (Vec::new(), Vec::new());
+        for incoming in incoming {
+            match incoming {
+                Incoming::Event(message) => {
+                    effects.extend(self.machine.event(&Event::read(&message), now_ms));
+                    if self.config.calls.is_some() {
+                        events.push((self.time.of(message.timestamp_us(), clock, now_ms), message));
+                    }
+                }
+                Incoming::List { id, outcome } => {
+                    let Some(kind) = self.lists.remove(&id) else { continue };
+                    self.tell_calls(Input::Events(self.ix(), std::mem::take(&mut events)));
+                    self.listed(kind, outcome.as_ref().ok(), now_ms);
+                    effects.extend(self.machine.list(kind, outcome, now_ms));
+                }
+            }
+        }
+        self.tell_calls(Input::Events(self.ix(), events));
+        effects
+    }
+
+    /// A list of a look came, or was refused: an Asterisk that has no BridgeList has no bridges either.
+    fn listed(&mut self, kind: ListKind, list: Option<&Vec<Message>>, now_ms: i64) {
+        let Some(at) = self.look.missing.iter().position(|missing| *missing == kind) else { return };
+        self.look.missing.swap_remove(at);
+        self.look.list.extend(list.into_iter().flatten().cloned());
+        if self.look.missing.is_empty() {
+            let Look { asked_ms, list, .. } = std::mem::take(&mut self.look);
+            self.tell_calls(Input::Lists { pbx: self.ix(), asked_ms, came_ms: now_ms, list });
+        }
+    }
+
+    fn ix(&self) -> PbxIx {
+        PbxIx(u32::try_from(self.config.id.0).unwrap_or(u32::MAX))
+    }
+
+    fn tell_calls(&self, input: Input) {
+        let nothing = matches!(&input, Input::Events(_, events) if events.is_empty());
+        if let Some(calls) = self.config.calls.as_ref().filter(|_| !nothing)
+            && !calls.tell(input)
+        {
+            tracing::debug!(pbx = self.config.name, "nobody collects the calls of {}", self.config.name);
+        }
+    }
+
     fn hang_up(&mut self) {
+        if self.connection.is_some() {
+            self.tell_calls(Input::Lost(self.ix(), now_ms()));
+        }
+        self.look = Look::default();
         // Dropping the client ends the connection, so that the link makes another.
         self.connection = None;
         self.lists.clear();
@@ -224,7 +300,12 @@ impl Actor {
                     let (action, complete) = match kind {
                         ListKind::Queues => ("QueueStatus", "QueueStatusComplete"),
                         ListKind::Channels => ("CoreShowChannels", "CoreShowChannelsComplete"),
+                        ListKind::Bridges => ("BridgeList", "BridgeListComplete"),
                     };
+                    if self.look.missing.is_empty() {
+                        self.look = Look { asked_ms: now_ms(), ..Look::default() };
+                    }
+                    self.look.missing.push(kind);
                     if let Ok(id) = client.list_in_order(ami::Action::new(action), complete) {
                         self.lists.insert(id, kind);
                     }
@@ -259,19 +340,17 @@ impl Actor {
 
 /// The second lock on *observe only*; the first is that the machine never wishes it.
 fn changes_something(action: &str) -> bool {
-    !matches!(action, "CoreStatus" | "Getvar" | "QueueStatus" | "CoreShowChannels")
+    !matches!(action, "CoreStatus" | "Getvar" | "QueueStatus" | "CoreShowChannels" | "BridgeList")
 }
 
-async fn next(connection: &mut Option<(Client, Events)>) -> Option<Incoming> {
+/// All that came; nothing when the connection is over.
+async fn next(connection: &mut Option<(Client, Events)>) -> Vec<Incoming> {
+    let mut incoming = Vec::new();
     match connection {
-        Some((_, events)) => events.recv().await,
+        Some((_, events)) => drop(events.recv_many(&mut incoming, AT_ONCE).await),
         None => std::future::pending().await,
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    incoming
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ struct Held {
 pub(super) enum ListKind {
     Queues,
     Channels,
+    /// Only for the calls: which bridges only hold.
+    Bridges,
 }
 
 /// Whom the answer to an action is for.
@@ -274,6 +276,9 @@ impl Machine {
     }
 
     pub(super) fn list(&mut self, kind: ListKind, outcome: Result<Vec<Message>, AmiError>, now_ms: i64) -> Vec<Effect> {
+        if kind == ListKind::Bridges {
+            return Vec::new();
+        }
         self.asked.remove(&kind);
         let looking = matches!(self.phase, Phase::Looking { .. });
         match (kind, outcome) {
@@ -291,6 +296,7 @@ impl Machine {
                 let wants = self.calls.snapshot(&list, &self.observed, now_ms);
                 self.want_calls(wants);
             }
+            (ListKind::Bridges, Ok(_)) => {}
             (kind, Err(error)) => tracing::warn!(?kind, %error, "a list was not given: {error}"),
         }
         if looking && self.asked.is_empty() {
@@ -382,6 +388,10 @@ impl Machine {
     fn look(&mut self, every: bool) {
         for kind in [ListKind::Queues, ListKind::Channels] {
             if self.asked.insert(kind) {
+                if kind == ListKind::Channels {
+                    // Nothing here waits for it.
+                    self.effects.push(Effect::List(ListKind::Bridges));
+                }
                 self.effects.push(Effect::List(kind));
             }
         }

@@ -179,7 +179,13 @@ impl FakeLinks {
 }
 
 impl Links for FakeLinks {
-    fn open(&self, pbx: &PbxRow, secret: central_api::Secret, reports: mpsc::Sender<PbxReport>) -> Box<dyn Link> {
+    fn open(
+        &self,
+        pbx: &PbxRow,
+        secret: central_api::Secret,
+        _calls: Option<linedesk_central::collector::Handle>,
+        reports: mpsc::Sender<PbxReport>,
+    ) -> Box<dyn Link> {
         assert_eq!(secret.expose(), "ami-secret");
         let (to, commands) = mpsc::unbounded_channel();
         let _ = self.0.send(End { pbx: pbx.id, reports, commands });
