@@ -191,6 +191,23 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// Q.850 cause, where the PBX tells one.
     pub cause: Option<u32>,
+    /// The call came back by it to who had moved it away.
+    pub back: bool,
+    /// From whom it came back, where somebody was rung meanwhile.
+    pub back_from: Option<PartyIx>,
+}
+
+/// Somebody listened to a channel (ChanSpy). It counts as nobody's talk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listen {
+    /// Who.
+    pub by: PartyIx,
+    /// Uniqueid of the channel, which may be in another call.
+    pub channel: String,
+    /// From when.
+    pub began_ms: i64,
+    /// Until when.
+    pub ended_ms: Option<i64>,
 }
 
 /// People in one conversation.
@@ -347,6 +364,8 @@ pub struct Call {
     pub moves: Vec<Move>,
     /// The caller's way through the dialplan.
     pub steps: Vec<Step>,
+    /// Who listened to whom.
+    pub listens: Vec<Listen>,
     /// Attributes, in order.
     pub attributes: Vec<Attribute>,
     /// What the caller waited in all, ms; overlapping waits count once.

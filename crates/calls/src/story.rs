@@ -47,7 +47,12 @@ impl Display for Call {
             let queue = attempt.visit.map_or_else(String::new, |visit| format!(" for {}", self.visits[visit].queue));
             let whom = attempt.party.map_or_else(|| attempt.interface.clone(), |party| self.name(party));
             let time = self.span(attempt.began_ms, attempt.ended_ms);
-            writeln!(f, "  try {whom}{queue} at {}: {outcome} after {time}", self.since(attempt.began_ms))?;
+            let back = match attempt.back_from {
+                Some(party) => format!(", back from {}", self.name(party)),
+                None if attempt.back => ", back".to_owned(),
+                None => String::new(),
+            };
+            writeln!(f, "  try {whom}{queue} at {}: {outcome} after {time}{back}", self.since(attempt.began_ms))?;
         }
         for talk in &self.talks {
             let names: Vec<String> = talk.parties.iter().map(|party| self.name(*party)).collect();
@@ -58,6 +63,10 @@ impl Display for Call {
                 let time = self.span(hold.began_ms, hold.ended_ms);
                 writeln!(f, "    hold by {} at {}: {time}", self.name(hold.by), self.since(hold.began_ms))?;
             }
+        }
+        for listen in &self.listens {
+            let time = self.span(listen.began_ms, listen.ended_ms);
+            writeln!(f, "  {} listens at {}: {time}", self.name(listen.by), self.since(listen.began_ms))?;
         }
         for moved in &self.moves {
             let kind = match moved.kind {

@@ -136,6 +136,14 @@ impl Assembly {
                     self.key(ix, at, JoinReason::CallHeader, value);
                 }
             }
+            // Who transfers by keys dials through a Local channel that no dial is told of.
+            "TRANSFERERNAME" if channel.channel.starts_with("Local/") && channel.channel.ends_with(";1") => {
+                let dest = self.touch(pbx, at, channel, false);
+                if let (Some(dest), Some(by)) = (dest, self.find_named(pbx, value)) {
+                    self.note(by, at, What::Dials { dest });
+                    self.join(by, dest, JoinReason::Dial, at);
+                }
+            }
             _ if self.attributes.contains(variable) && !value.is_empty() => {
                 let what = What::Attribute { name: variable.into(), value: value.into() };
                 self.simple(pbx, at, channel, what);

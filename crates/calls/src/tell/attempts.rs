@@ -2,7 +2,7 @@
 
 use super::JITTER_MS;
 use super::legs::Legs;
-use crate::call::{Attempt, Exit, Outcome, Visit};
+use crate::call::{Attempt, Exit, Move, MoveKind, Outcome, Visit};
 use crate::note::{DialStatus, Note, What};
 
 pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
@@ -27,14 +27,22 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
                 What::Dials { dest } => {
                     let Some(dest) = legs.at(*dest) else { continue };
                     let offered = legs.leg(dest).channel.is_offered();
-                    if !offered && !legs.is_relay(leg, note.at) && legs.person(leg).is_some() {
-                        attempts.push((attempt(legs, leg, dest, note.at), leg, dest));
-                    }
+                    let caller = legs.person(leg).filter(|_| !offered && !legs.is_relay(leg, note.at));
+                    let Some(caller) = caller else { continue };
+                    let mut attempt = attempt(legs, leg, dest, note.at);
+                    // A member's phone sent the queue's call on: who is rung then is rung for the queue.
+                    attempt.visit = visits.iter().position(|visit| {
+                        let until = visit.left_ms.unwrap_or(i64::MAX);
+                        visit.caller == caller && visit.entered_ms <= note.at && note.at < until && visit.position > 0
+                    });
+                    attempts.push((attempt, leg, dest));
                 }
                 _ => {}
             }
         }
     }
+    let within: Vec<_> = attempts.iter().flat_map(|(attempt, leg, dest)| beside(legs, attempt, *leg, *dest)).collect();
+    attempts.extend(within);
     let verdicts: Vec<_> =
         attempts.iter().map(|(attempt, leg, dest)| verdict(legs, visits, attempt, *leg, *dest)).collect();
     let answered: Vec<(usize, i64)> = attempts
@@ -55,7 +63,7 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
                 Some(Exit::Answered { .. }) => Outcome::Elsewhere,
                 Some(Exit::Timeout | Exit::Continued) => Outcome::NotAnswered,
                 Some(_) => Outcome::GivenUp,
-                None if sibling => Outcome::Elsewhere,
+                None if sibling || legs.picked_up_by(dest).is_some() => Outcome::Elsewhere,
                 None => Outcome::GivenUp,
             }
         });
@@ -67,6 +75,46 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     // By the queue's own rounds, and within one as the phones are listed: those are rung at once, in whatever order.
     told.sort_by_key(|attempt| attempt.began_ms);
     told
+}
+
+/// A Local channel may ring several phones, or one that sends the call on: those beside the one that took it are attempts too.
+fn beside(legs: &Legs<'_>, whole: &Attempt, leg: usize, dest: usize) -> Vec<(Attempt, usize, usize)> {
+    let reached = legs.reached(dest);
+    if reached.len() < 2 {
+        return Vec::new();
+    }
+    let others = reached.into_iter().filter(|other| *other != dest && legs.party(*other) != whole.party);
+    others
+        .map(|other| {
+            let mut attempt = attempt(legs, leg, other, legs.began(other));
+            (attempt.visit, attempt.caller) = (whole.visit, whole.caller);
+            (attempt.interface, attempt.member) = (whole.interface.clone(), whole.member.clone());
+            (attempt, leg, other)
+        })
+        .collect()
+}
+
+/// Says of an attempt that the call came back by it: it rings where it was moved away from, because whom it was moved to did not
+/// take it, or nobody took it from the parking lot.
+pub(super) fn come_back(attempts: &mut [Attempt], moves: &[Move]) {
+    for at in 0..attempts.len() {
+        let attempt = &attempts[at];
+        let away = |moved: &&Move| {
+            let kind = matches!(moved.kind, MoveKind::Blind | MoveKind::Park | MoveKind::Attended);
+            kind && moved.at_ms <= attempt.began_ms && moved.who == Some(attempt.caller) && moved.by.is_some()
+        };
+        let Some(moved) = moves.iter().rev().find(away).filter(|moved| moved.by == attempt.party) else { continue };
+        let tried = |other: &&Attempt| {
+            other.caller == attempt.caller && (moved.at_ms - JITTER_MS..attempt.began_ms).contains(&other.began_ms)
+        };
+        let from = attempts[..at].iter().rev().find(tried);
+        let (back, from) = match from {
+            Some(from) => (from.outcome != Outcome::Answered, from.party),
+            None => (moved.kind == MoveKind::Park, None),
+        };
+        attempts[at].back = back;
+        attempts[at].back_from = from.filter(|_| back);
+    }
 }
 
 fn attempt(legs: &Legs<'_>, leg: usize, dest: usize, at: i64) -> Attempt {
@@ -82,10 +130,12 @@ fn attempt(legs: &Legs<'_>, leg: usize, dest: usize, at: i64) -> Attempt {
         interface: legs.leg(dest).endpoint.to_owned(),
         member: None,
         began_ms: at,
-        rang_ms: reached.iter().filter_map(|leg| rings(*leg)).min(),
+        rang_ms: person.into_iter().chain(reached).find_map(rings),
         ended_ms: None,
         outcome: Outcome::Ringing,
         cause: None,
+        back: false,
+        back_from: None,
     }
 }
 
@@ -111,6 +161,10 @@ fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, des
         })
     });
     let gone = legs.gone(dest).map(|(at, _)| at);
+    if let Some(picker) = there.iter().find_map(|leg| legs.picked_up_by(*leg)) {
+        let at = legs.notes(picker).iter().find(|note| matches!(note.what, What::PicksUp { .. })).map(|note| note.at);
+        return (Some(Outcome::Elsewhere), at, None);
+    }
     if let Some(Note { at, what: What::Taken { .. } }) = said {
         return (Some(Outcome::Answered), Some(*at), None);
     }

@@ -172,26 +172,44 @@ impl<'a> Legs<'a> {
         self.legs[at].party
     }
 
-    /// The party of a channel that a note names.
-    pub(super) fn party_of(&self, ix: ChannelIx) -> Option<PartyIx> {
-        self.person(self.at(ix)?)
-    }
-
-    /// Who is behind a channel: itself, or who reaches it through Local channels.
+    /// Who acts through a channel: itself, or who reached it through Local channels; of a Local channel that nobody dialled
+    /// (click-to-call) whom its other half reached.
     pub(super) fn person(&self, at: usize) -> Option<PartyIx> {
-        let mut at = at;
+        let mut here = at;
         for _ in 0..MAX_HOPS {
-            let leg = &self.legs[at];
+            let leg = &self.legs[here];
             if leg.party.is_some() {
                 return leg.party;
             }
-            at = match (leg.dialled_by, leg.half) {
-                (Some(by), _) => by,
-                (None, Some(half)) => self.legs[half].dialled_by?,
-                (None, None) => return None,
-            };
+            let by = leg.dialled_by.or_else(|| self.legs[leg.half?].dialled_by);
+            match by {
+                Some(by) => here = by,
+                None => break,
+            }
         }
-        None
+        let half = self.legs[here].half?;
+        let there = [here, half].map(|half| self.answerer(half, i64::MAX));
+        there.into_iter().flatten().find_map(|leg| self.party(leg))
+    }
+
+    /// Whom the others in its bridge hear through a channel: itself; through the near half of a Local channel whom that was dialled
+    /// to, through its far half who dialled.
+    pub(super) fn heard(&self, at: usize, moment: i64) -> Option<PartyIx> {
+        let leg = &self.legs[at];
+        if leg.party.is_none() && leg.dialled_by.is_some() {
+            return self.party(self.answerer(at, moment)?);
+        }
+        self.person(at)
+    }
+
+    /// The channel that answered of those that are reached by dialling this one, else the first of them; whoever picked the call up
+    /// answered it.
+    pub(super) fn answerer(&self, at: usize, moment: i64) -> Option<usize> {
+        let reached = self.reached(at);
+        let up = |leg: &usize| self.notes(*leg).iter().any(|note| note.what == What::Up && note.at <= moment);
+        let answered = reached.iter().copied().find(up).or(reached.first().copied())?;
+        let picker = reached.iter().find_map(|leg| self.picked_up_by(*leg));
+        Some(picker.unwrap_or(answered))
     }
 
     /// Channels of people that are reached by dialling this one, through Local channels.
@@ -233,6 +251,38 @@ impl<'a> Legs<'a> {
         // A click-to-call begins with a channel that nobody dialled, before anybody calls in.
         let callers = people().filter(undialled);
         callers.min_by_key(|at| (!self.calls_in(*at) && began(*at) > began(first), *at)).unwrap_or(first)
+    }
+
+    /// Who took the call that rang there.
+    pub(super) fn picked_up_by(&self, at: usize) -> Option<usize> {
+        let target = self.legs[at].ix;
+        let takes = |note: &Note| note.what == What::PicksUp { target };
+        (0..self.legs.len()).find(|leg| self.notes(*leg).iter().any(takes))
+    }
+
+    /// Whether what a channel did in the dialplan at a moment was the way of a person's call: its own, or that of a Local channel
+    /// that carries the call on after a transfer, or that was made for it.
+    pub(super) fn is_way_of(&self, at: usize, person: usize, moment: i64) -> bool {
+        let leg = &self.legs[at];
+        if at == person || leg.party.is_some() || self.person(at) != self.legs[person].party {
+            return at == person;
+        }
+        let Some(half) = leg.half else { return false };
+        match (leg.dialled_by, self.legs[half].dialled_by) {
+            (None, None) => leg.channel.name.ends_with(";1"),
+            (None, Some(_)) => !self.carries(half, moment),
+            _ => false,
+        }
+    }
+
+    /// The number that a Local channel was made for: `Local/13802@transfers-1;1` → `13802`.
+    pub(super) fn local_number(&self, at: usize) -> Option<&'a str> {
+        self.legs[at].endpoint.strip_prefix("Local/")?.split_once('@').map(|(number, _)| number)
+    }
+
+    /// Whom a channel dialled last before a moment.
+    pub(super) fn dialled_before(&self, at: usize, moment: i64) -> Option<usize> {
+        self.legs[at].dials.iter().rev().find(|(began, _)| *began <= moment).map(|(_, dest)| *dest)
     }
 
     pub(super) fn calls_in(&self, at: usize) -> bool {

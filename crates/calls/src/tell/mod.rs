@@ -11,7 +11,9 @@ mod talks;
 mod visits;
 
 use crate::assembly::{Assembly, Group};
-use crate::call::{Attribute, Call, Direction, Directory, Joined, PartyIx, Step, Who};
+use crate::call::{
+    Attempt, Attribute, Call, Direction, Directory, Joined, Listen, Move, MoveKind, PartyIx, Step, Visit, Who,
+};
 use crate::note::What;
 use legs::Legs;
 
@@ -24,9 +26,10 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     let caller_leg = legs.caller();
     let caller = legs.party(caller_leg)?;
     let visits = visits::tell(&legs);
-    let attempts = attempts::tell(&legs, &visits);
+    let mut attempts = attempts::tell(&legs, &visits);
     let talks = talks::tell(&legs);
     let moves = moves::tell(&legs, &talks, &attempts);
+    attempts::come_back(&mut attempts, &moves);
     let began_ms = legs.began(caller_leg);
     let answered_ms = talks.iter().filter(|talk| talk.parties.contains(&caller)).map(|talk| talk.began_ms).min();
     let ended_ms = legs.ended();
@@ -41,13 +44,13 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     let (connected_ms, talked_ms) = talks::durations(&talks, ended_ms);
     let waited_ms = match direction {
         Direction::Outgoing => 0,
-        Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, ended_ms),
+        Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, &moves, ended_ms),
     };
     let steps = steps(&legs, caller_leg);
     Some(Call {
         direction,
         caller,
-        dialled: if legs.calls_in(caller_leg) { steps.first().map(|step| step.exten.clone()) } else { None },
+        dialled: dialled(&legs, caller_leg, legs.parties[caller].number.as_deref(), &steps),
         began_ms,
         answered_ms,
         ended_ms,
@@ -59,6 +62,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         talks,
         moves,
         steps,
+        listens: listens(assembly, &legs),
         attributes: attributes(&legs),
         waited_ms,
         talked_ms,
@@ -68,17 +72,19 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     })
 }
 
-/// The union of the times in which the caller waited for somebody: a wait within another counts once.
-fn waits(
-    caller: PartyIx,
-    visits: &[crate::call::Visit],
-    attempts: &[crate::call::Attempt],
-    ended_ms: Option<i64>,
-) -> i64 {
+/// The union of the times in which the caller waited for somebody, in queues, while a phone rang, in the parking lot: a wait within
+/// another counts once.
+fn waits(caller: PartyIx, visits: &[Visit], attempts: &[Attempt], moves: &[Move], ended_ms: Option<i64>) -> i64 {
     let visits = visits.iter().filter(|visit| visit.caller == caller).map(|visit| (visit.entered_ms, visit.left_ms));
     let direct = attempts.iter().filter(|attempt| attempt.caller == caller && attempt.visit.is_none());
     let direct = direct.map(|attempt| (attempt.began_ms, attempt.ended_ms));
-    union(visits.chain(direct).filter_map(|(from, to)| Some((from, to.or(ended_ms)?))))
+    let of_caller = |moved: &&Move| moved.who == Some(caller);
+    let parked = moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Park).map(|park| {
+        let after =
+            |moved: &&Move| moved.at_ms >= park.at_ms && matches!(moved.kind, MoveKind::Unpark | MoveKind::ParkTimeout);
+        (park.at_ms, moves.iter().filter(of_caller).find(after).map(|moved| moved.at_ms))
+    });
+    union(visits.chain(direct).chain(parked).filter_map(|(from, to)| Some((from, to.or(ended_ms)?))))
 }
 
 /// How long at least one of the spans lasts.
@@ -94,14 +100,21 @@ pub(crate) fn union(spans: impl Iterator<Item = (i64, i64)>) -> i64 {
 }
 
 fn steps(legs: &Legs<'_>, caller: usize) -> Vec<Step> {
+    let mut notes: Vec<(i64, usize, &What)> = Vec::new();
+    for leg in 0..legs.count() {
+        let places = legs.notes(leg).iter().filter(|note| matches!(note.what, What::At { .. } | What::Digit(_)));
+        let of_caller = places.filter(|note| legs.is_way_of(leg, caller, note.at));
+        notes.extend(of_caller.map(|note| (note.at, leg, &note.what)));
+    }
+    notes.sort_by_key(|(at, leg, _)| (*at, *leg));
     let mut steps: Vec<Step> = Vec::new();
-    for note in legs.notes(caller) {
-        match &note.what {
-            What::At { context, exten, .. } => {
+    for (at_ms, _, what) in notes {
+        match what {
+            What::At { context, exten, .. } if !exten.is_empty() => {
                 let same = steps.last().is_some_and(|last| *last.context == **context && *last.exten == **exten);
                 if !same {
                     let (context, exten) = (context.to_string(), exten.to_string());
-                    steps.push(Step { at_ms: note.at, context, exten, keys: String::new() });
+                    steps.push(Step { at_ms, context, exten, keys: String::new() });
                 }
             }
             What::Digit(digit) => {
@@ -113,6 +126,15 @@ fn steps(legs: &Legs<'_>, caller: usize) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// What the caller dialled. A channel that the PBX made begins nowhere, or at the phone it was made for.
+fn dialled(legs: &Legs<'_>, caller: usize, number: Option<&str>, steps: &[Step]) -> Option<String> {
+    let mut extens = steps.iter().map(|step| step.exten.as_str());
+    if legs.calls_in(caller) {
+        return extens.next().map(str::to_owned);
+    }
+    extens.find(|exten| *exten != "s" && Some(*exten) != number).map(str::to_owned)
 }
 
 fn attributes(legs: &Legs<'_>) -> Vec<Attribute> {
@@ -127,6 +149,36 @@ fn attributes(legs: &Legs<'_>) -> Vec<Attribute> {
     }
     attributes.sort_by(|a, b| (a.at_ms, &a.name).cmp(&(b.at_ms, &b.name)));
     attributes
+}
+
+/// Who listened to whom. Whoever is listened to may be in another call.
+fn listens(assembly: &Assembly, legs: &Legs<'_>) -> Vec<Listen> {
+    let mut listens: Vec<Listen> = Vec::new();
+    for leg in 0..legs.count() {
+        let Some(by) = legs.party(leg) else { continue };
+        let mut open = false;
+        for note in legs.notes(leg) {
+            match &note.what {
+                What::ListensTo { target } => {
+                    let channel = assembly.channel(*target).map(|channel| channel.uniqueid.to_string());
+                    listens.push(Listen {
+                        by,
+                        channel: channel.unwrap_or_default(),
+                        began_ms: note.at,
+                        ended_ms: None,
+                    });
+                    open = true;
+                }
+                What::ListensNoMore | What::Gone { .. } | What::LostInGap { .. } if std::mem::take(&mut open) => {
+                    if let Some(listen) = listens.last_mut() {
+                        listen.ended_ms = Some(note.at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    listens
 }
 
 fn joins(assembly: &Assembly, group: &Group) -> Vec<Joined> {

@@ -54,7 +54,7 @@ pub(super) fn tell(legs: &Legs<'_>) -> Vec<Talk> {
     for (talk, inside) in &mut talks {
         inside.sort_unstable();
         inside.dedup();
-        talk.holds = holds(legs, inside, talk.began_ms, talk.ended_ms);
+        talk.holds = holds(legs, inside, talk);
         talk.recorded = recorded(legs, inside, talk.began_ms, talk.ended_ms);
     }
     talks.into_iter().map(|(talk, _)| talk).collect()
@@ -173,21 +173,28 @@ fn find(root: &[usize], mut at: usize) -> usize {
     at
 }
 
-fn holds(legs: &Legs<'_>, inside: &[usize], from: i64, to: Option<i64>) -> Vec<Hold> {
-    let mut holds = Vec::new();
-    for leg in inside {
-        let Some(by) = legs.party(*leg) else { continue };
+/// Holds within a talk. The near half of a Local channel may hold for the person behind it (transfers by keys), and may repeat
+/// what the person's own channel said.
+fn holds(legs: &Legs<'_>, inside: &[usize], talk: &Talk) -> Vec<Hold> {
+    let (from, to) = (talk.began_ms, talk.ended_ms);
+    let mut holds: Vec<Hold> = Vec::new();
+    let carriers = (0..legs.count()).filter(|leg| legs.party(*leg).is_none());
+    for leg in inside.iter().copied().chain(carriers) {
         let mut open = None;
         let mut put = |began: i64, ended: Option<i64>| {
+            let Some(by) = legs.heard(leg, began).filter(|by| talk.parties.contains(by)) else { return };
             let (began_ms, end) = (began.max(from), ended.or(to).map(|end| to.map_or(end, |to| end.min(to))));
-            if end.is_none_or(|end| end > began_ms) && to.is_none_or(|to| began_ms < to) {
+            let known = |hold: &Hold| hold.by == by && (hold.began_ms - began_ms).abs() <= JITTER_MS;
+            let some = end.is_none_or(|end| end > began_ms) && to.is_none_or(|to| began_ms < to);
+            if some && !holds.iter().any(known) {
                 holds.push(Hold { by, began_ms, ended_ms: end });
             }
         };
-        for Note { at, what } in legs.notes(*leg) {
+        for Note { at, what } in legs.notes(leg) {
             match what {
                 What::Holds => open = open.or(Some(*at)),
-                What::Resumes | What::Gone { .. } | What::LostInGap { .. } => {
+                // A hold belongs to the bridge it was made in: who transfers by keys holds, and goes to another.
+                What::Resumes | What::Leaves { .. } | What::Gone { .. } | What::LostInGap { .. } => {
                     if let Some(began) = open.take() {
                         put(began, Some(*at));
                     }

@@ -7,7 +7,11 @@ use crate::note::{Note, QueueStatus, What};
 pub(super) fn tell(legs: &Legs<'_>) -> Vec<Visit> {
     let mut visits = Vec::new();
     for leg in 0..legs.count() {
-        if legs.notes(leg).iter().any(|note| matches!(note.what, What::JoinsQueue { .. } | What::QueueStatus(_))) {
+        if legs
+            .notes(leg)
+            .iter()
+            .any(|note| matches!(note.what, What::JoinsQueue { .. } | What::QueueStatus(_) | What::Taken { .. }))
+        {
             visits.extend(of_channel(legs, leg));
         }
     }
@@ -25,6 +29,17 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
     let mut hung_up = false;
     let mut here = "";
     for Note { at, what } in legs.notes(leg) {
+        let named = match what {
+            What::Taken { queue, .. } | What::LeavesQueue { queue } | What::Abandons { queue } => Some(queue),
+            _ => None,
+        };
+        // Somebody took this caller's place in the queue for him (an attended transfer to who still waits): no word of coming.
+        if let Some((queue, entered_ms)) =
+            asked.take_if(|(asked, _)| !open && named.is_some_and(|named| **named == **asked))
+        {
+            visits.push(Visit { caller, pbx, queue, entered_ms, left_ms: None, position: 0, exit: Exit::Waiting });
+            open = true;
+        }
         match what {
             // Hangup handlers and the extension h run after the caller is gone.
             What::At { exten, .. } if hung_up || **exten == *"h" => {}
@@ -35,10 +50,12 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                     (Some(key), None) if !matches!(key, 's' | 't' | 'i') && **exten != *here => Exit::Key { key },
                     _ => Exit::Moved,
                 };
-                close(&mut visits, &mut open, *at, exit);
                 here = exten;
-                let queue = || data.split(',').next().unwrap_or_default().to_owned();
-                asked = (**application == *"Queue").then(|| (queue(), *at));
+                let left = visits.last().filter(|_| open).map(|visit| visit.queue.clone());
+                close(&mut visits, &mut open, *at, exit);
+                let queue = data.split(',').next().unwrap_or_default();
+                let again = left.as_deref() == Some(queue);
+                asked = (**application == *"Queue" && !again).then(|| (queue.to_owned(), *at));
             }
             What::JoinsQueue { queue, position } => {
                 close(&mut visits, &mut open, *at, Exit::Moved);
@@ -56,15 +73,9 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                 asked = None;
             }
             What::Taken { dest, .. } => {
-                let by = dest.and_then(|dest| {
-                    let reached = legs.reached(legs.at(dest)?);
-                    let up = |at: &usize| legs.notes(*at).iter().any(|note| note.what == What::Up);
-                    let answered = reached.iter().copied().find(up);
-                    legs.party(answered.or(reached.first().copied())?)
-                });
                 if let Some(visit) = visits.last_mut().filter(|_| open) {
                     visit.left_ms = Some(*at);
-                    visit.exit = Exit::Answered { by };
+                    visit.exit = Exit::Answered { by: dest.and_then(|dest| legs.heard(legs.at(dest)?, *at)) };
                     open = false;
                 }
             }
@@ -84,14 +95,7 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                 }
             }
             What::QueueStatus(status) => {
-                let exit = match status {
-                    QueueStatus::Timeout => Exit::Timeout,
-                    QueueStatus::Full => Exit::Full,
-                    QueueStatus::JoinEmpty => Exit::Empty,
-                    QueueStatus::LeaveEmpty => Exit::LeftEmpty,
-                    QueueStatus::Continue => Exit::Continued,
-                    QueueStatus::Withdrawn => Exit::Moved,
-                };
+                let exit = exit_of(*status);
                 if open {
                     close(&mut visits, &mut open, *at, exit);
                 } else if let Some((queue, entered_ms)) = asked.take() {
@@ -104,6 +108,17 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
         }
     }
     visits
+}
+
+fn exit_of(status: QueueStatus) -> Exit {
+    match status {
+        QueueStatus::Timeout => Exit::Timeout,
+        QueueStatus::Full => Exit::Full,
+        QueueStatus::JoinEmpty => Exit::Empty,
+        QueueStatus::LeaveEmpty => Exit::LeftEmpty,
+        QueueStatus::Continue => Exit::Continued,
+        QueueStatus::Withdrawn => Exit::Moved,
+    }
 }
 
 fn close(visits: &mut [Visit], open: &mut bool, at: i64, exit: Exit) {
