@@ -97,6 +97,8 @@ pub(crate) enum What {
     },
     Dials {
         dest: ChannelIx,
+        /// The dial string; empty where it is not told.
+        dialled: Box<str>,
     },
     /// Of the channel that was dialled.
     DialEnds {

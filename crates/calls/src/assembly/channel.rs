@@ -57,6 +57,12 @@ fn own(text: Option<&str>) -> Option<Box<str>> {
 }
 
 impl Channel {
+    /// `PJSIP/1001-0000000d` → `PJSIP/1001`, by its name at the begin; a Local channel is named whole.
+    pub(crate) fn endpoint(&self) -> &str {
+        let name = self.first_name.split_once('<').map_or(&*self.first_name, |(name, _)| name);
+        if name.starts_with("Local/") { name } else { name.rsplit_once('-').map_or(name, |(endpoint, _)| endpoint) }
+    }
+
     /// Whether a queue offered it to a member.
     pub(crate) fn is_offered(&self) -> bool {
         self.offered
@@ -293,6 +299,7 @@ impl Assembly {
             offered: false,
         };
         self.channels.insert(ix, channel);
+        self.fresh.push(ix);
         let known = self.pbx_mut(pbx);
         known.by_id.insert(uniqueid.into(), ix);
         known.by_name.insert(name.into(), ix);

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock or waits. Every call into it carries the time, corrected for the clock of the PBX; on one channel
 //! it never goes back, so what is older than the channel's last note is a repetition and changes nothing.
 
+mod across;
 mod channel;
 mod group;
 mod journal;
@@ -83,6 +84,10 @@ pub struct Assembly {
     keys: FxHashMap<(JoinReason, Box<str>), ChannelIx>,
     /// Variables of the attribute catalogue; others are not kept.
     attributes: FxHashSet<Box<str>>,
+    /// Channels that nobody has looked at for what they are.
+    fresh: Vec<ChannelIx>,
+    /// Ends of calls between PBXs without their other ends.
+    loose: Vec<across::Loose>,
     figures: Figures,
     journal: Journal,
 }
@@ -130,6 +135,7 @@ impl Assembly {
 
     /// Calls that are over since the last time, in the order of their ends.
     pub fn take_ended(&mut self, now_ms: i64, directory: &dyn Directory) -> Vec<Ended> {
+        self.join_across(directory);
         let mut ended = Vec::new();
         while let Some(&(gone_ms, at)) = self.ending.front() {
             if gone_ms + LINGER_MS > now_ms {

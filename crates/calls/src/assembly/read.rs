@@ -125,7 +125,8 @@ impl Assembly {
     }
 
     fn variable(&mut self, pbx: PbxIx, at: i64, channel: &ChannelInfo<'_>, variable: &str, value: &str) {
-        match variable {
+        // What a channel hands on to those it dials has underscores.
+        match variable.trim_start_matches('_') {
             "QUEUESTATUS" => {
                 if let Some(status) = QueueStatus::read(value) {
                     self.simple(pbx, at, channel, What::QueueStatus(status));
@@ -140,12 +141,12 @@ impl Assembly {
             "TRANSFERERNAME" if channel.channel.starts_with("Local/") && channel.channel.ends_with(";1") => {
                 let dest = self.touch(pbx, at, channel, false);
                 if let (Some(dest), Some(by)) = (dest, self.find_named(pbx, value)) {
-                    self.note(by, at, What::Dials { dest });
+                    self.note(by, at, What::Dials { dest, dialled: Box::default() });
                     self.join(by, dest, JoinReason::Dial, at);
                 }
             }
-            _ if self.attributes.contains(variable) && !value.is_empty() => {
-                let what = What::Attribute { name: variable.into(), value: value.into() };
+            name if self.attributes.contains(name) && !value.is_empty() => {
+                let what = What::Attribute { name: name.into(), value: value.into() };
                 self.simple(pbx, at, channel, what);
             }
             _ => {}
@@ -154,11 +155,11 @@ impl Assembly {
 
     fn dial(&mut self, pbx: PbxIx, at: i64, event: &Event<'_>) {
         match event {
-            Event::DialBegin { caller, dest, .. } => {
+            Event::DialBegin { caller, dest, dial_string } => {
                 let Some(dest) = self.touch(pbx, at, dest, true) else { return };
                 // An Originate dials without a caller.
                 let Some(caller) = caller.and_then(|caller| self.touch(pbx, at, &caller, true)) else { return };
-                self.note(caller, at, What::Dials { dest });
+                self.note(caller, at, What::Dials { dest, dialled: (*dial_string).into() });
                 self.join(caller, dest, JoinReason::Dial, at);
             }
             Event::DialState { dest, .. } => drop(self.touch(pbx, at, dest, false)),

@@ -24,10 +24,11 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
                     attempt.visit = visit;
                     attempts.push((attempt, leg, dest));
                 }
-                What::Dials { dest } => {
+                What::Dials { dest, .. } => {
                     let Some(dest) = legs.at(*dest) else { continue };
                     let offered = legs.leg(dest).channel.is_offered();
-                    let caller = legs.person(leg).filter(|_| !offered && !legs.is_relay(leg, note.at));
+                    let own = !offered && !legs.is_relay(leg, note.at) && !legs.leads_to_queue(dest);
+                    let caller = legs.person(leg).filter(|_| own);
                     let Some(caller) = caller else { continue };
                     let mut attempt = attempt(legs, leg, dest, note.at);
                     // A member's phone sent the queue's call on: who is rung then is rung for the queue.

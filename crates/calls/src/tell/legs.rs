@@ -67,7 +67,7 @@ impl<'a> Legs<'a> {
             .map(|(ix, channel)| Leg {
                 ix,
                 channel,
-                endpoint: endpoint(channel),
+                endpoint: channel.endpoint(),
                 party: None,
                 dialled_by: None,
                 dials: Vec::new(),
@@ -76,12 +76,12 @@ impl<'a> Legs<'a> {
             .collect();
         let of = legs.iter().enumerate().map(|(at, leg)| (leg.ix, at)).collect();
         let mut legs = Self { legs, of, parties: Vec::new() };
-        legs.relate(assembly);
+        legs.relate(assembly, directory);
         legs.gather(directory);
         (!legs.parties.is_empty()).then_some(legs)
     }
 
-    fn relate(&mut self, assembly: &Assembly) {
+    fn relate(&mut self, assembly: &Assembly, directory: &dyn Directory) {
         for at in 0..self.legs.len() {
             let half = assembly.other_half(self.legs[at].ix).and_then(|half| self.of.get(&half).copied());
             self.legs[at].half = half;
@@ -89,7 +89,9 @@ impl<'a> Legs<'a> {
                 .notes(at)
                 .iter()
                 .filter_map(|note| match note.what {
-                    What::Dials { dest } | What::Offered { dest, .. } => Some((note.at, self.of.get(&dest).copied()?)),
+                    What::Dials { dest, .. } | What::Offered { dest, .. } => {
+                        Some((note.at, self.of.get(&dest).copied()?))
+                    }
                     _ => None,
                 })
                 .collect();
@@ -97,6 +99,34 @@ impl<'a> Legs<'a> {
                 self.legs[*dest].dialled_by.get_or_insert(at);
             }
             self.legs[at].dials = dials;
+        }
+        self.pair(directory);
+    }
+
+    /// The two ends of a leg between PBXs are like the two halves of a Local channel: one was dialled, the other dials on.
+    fn pair(&mut self, directory: &dyn Directory) {
+        let between = |leg: &Leg<'_>| directory.who(leg.channel.pbx, leg.endpoint) == Who::OtherPbx;
+        let ends: Vec<usize> = (0..self.legs.len()).filter(|at| between(&self.legs[*at])).collect();
+        let call_id = |at: usize| {
+            self.notes(at).iter().find_map(|note| match &note.what {
+                What::SipCallId(id) => Some(id),
+                _ => None,
+            })
+        };
+        let mut pairs: Vec<(usize, usize)> = Vec::new();
+        for out in ends.iter().copied().filter(|at| !self.calls_in(*at)) {
+            let free = |other: &usize| {
+                self.calls_in(*other)
+                    && self.legs[*other].channel.pbx != self.legs[out].channel.pbx
+                    && pairs.iter().all(|(_, taken)| taken != other)
+                    && call_id(out).zip(call_id(*other)).is_none_or(|(one, two)| one == two)
+            };
+            let apart = |other: &usize| (self.began(*other) - self.began(out)).abs();
+            pairs.extend(ends.iter().copied().filter(free).min_by_key(apart).map(|other| (out, other)));
+        }
+        for (out, other) in pairs {
+            self.legs[out].half = Some(other);
+            self.legs[other].half = Some(out);
         }
     }
 
@@ -236,6 +266,12 @@ impl<'a> Legs<'a> {
         self.legs[at].half.is_some_and(|half| self.legs[half].dialled_by.is_some() && self.carries(half, began))
     }
 
+    /// Whether what was dialled is a queue: at another PBX, or behind a Local channel. Whom that rings is its own matter.
+    pub(super) fn leads_to_queue(&self, at: usize) -> bool {
+        let half = self.legs[at].half.filter(|_| self.legs[at].party.is_none());
+        half.is_some_and(|half| self.notes(half).iter().any(|note| matches!(note.what, What::JoinsQueue { .. })))
+    }
+
     /// Whether a Local channel was still on its way to be answered.
     fn carries(&self, at: usize, moment: i64) -> bool {
         let up = self.notes(at).iter().find(|note| note.what == What::Up);
@@ -315,13 +351,6 @@ impl<'a> Legs<'a> {
 
 fn began_of(channel: &Channel) -> i64 {
     channel.notes.first().map_or(i64::MAX, |note| note.at)
-}
-
-/// `PJSIP/1001-0000000d` → `PJSIP/1001`, by the name at the begin.
-fn endpoint(channel: &Channel) -> &str {
-    let name = channel.first_name.as_ref();
-    let name = name.split_once("<").map_or(name, |(name, _)| name);
-    if name.starts_with("Local/") { name } else { name.rsplit_once('-').map_or(name, |(endpoint, _)| endpoint) }
 }
 
 /// `lab-1795323409.33` → (1795323409, 33): compared as numbers, since 9 comes before 10.
