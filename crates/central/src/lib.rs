@@ -11,6 +11,7 @@ pub mod identity;
 pub mod links;
 pub mod live;
 mod log;
+pub mod numbers;
 pub mod pbx;
 pub mod server;
 pub mod store;
