@@ -10,7 +10,8 @@ use super::digits::Digits;
 use super::e164::E164;
 use super::permission::{Class, class_of};
 use super::plan::{InternationalForm, LocalForm, NationalForm, NumberPlan};
-use super::read::{Reading, Rule, Seen, read};
+use super::read::read;
+use super::reading::{Reading, Rule, Seen};
 
 /// Whom to call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

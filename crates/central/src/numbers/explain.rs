@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::dial::{Dialled, NotDialable, Target, dial};
 use super::permission::{Class, class_of};
 use super::plan::NumberPlan;
-use super::read::{Reading, Seen, read};
+use super::read::read;
+use super::reading::{Reading, Seen};
 
 /// A text, read in every place and dialled again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ pub fn explain(plan: &NumberPlan, text: &str) -> Explanation {
 mod tests {
     use super::super::plan::{Sends, TrunkRules};
     use super::super::presets::Preset;
-    use super::super::read::Rule;
+    use super::super::reading::Rule;
     use super::*;
 
     #[test]

@@ -18,6 +18,7 @@ mod permission;
 mod plan;
 mod presets;
 mod read;
+mod reading;
 mod same;
 mod text;
 
@@ -34,7 +35,8 @@ pub use plan::{
     ServiceNumber, TrunkRules,
 };
 pub use presets::Preset;
-pub use read::{MOST_OTHERS, OtherReading, Reading, Rule, Seen, read};
+pub use read::read;
+pub use reading::{MOST_OTHERS, OtherReading, Reading, Rule, Seen};
 pub use same::{Sameness, same_number};
 
 use serde::{Deserialize, Serialize};
