@@ -1,6 +1,7 @@
 //! The server: identity, statuses, queues, live topics, PBX links. `main` is only the door to [`cli`].
 
 pub mod apply;
+pub mod classify;
 pub mod cli;
 mod clock;
 pub mod config;
