@@ -205,6 +205,11 @@ fn what_rules_know_by_now_leaves_the_inbox() {
     assert_eq!(inbox.settle(&rules), 1);
     let left: Vec<(&str, &str)> = inbox.entries().map(|entry| (entry.context.as_str(), entry.exten.as_str())).collect();
     assert_eq!(left, [("ext-queues", "s"), ("ivr-1", "s")]);
+
+    // One example that is still unknown keeps the entry.
+    inbox.note(&Sighting { channel: "PJSIP/intercom-0000000a".to_owned(), ..sighting("ext-queues", "s") });
+    let door = rule(3, What::Service, serde_json::json!({"channel": "PJSIP/intercom"}));
+    assert_eq!(inbox.settle(&Rules::new(vec![door])), 0);
 }
 
 #[test]
