@@ -1,6 +1,7 @@
 //! The server: identity, statuses, queues, live topics, PBX links. `main` is only the door to [`cli`].
 
 pub mod apply;
+pub mod classify;
 pub mod cli;
 mod clock;
 pub mod collector;
@@ -12,6 +13,7 @@ pub mod identity;
 pub mod links;
 pub mod live;
 mod log;
+pub mod numbers;
 pub mod pbx;
 pub mod server;
 pub mod store;
