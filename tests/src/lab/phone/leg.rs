@@ -68,7 +68,8 @@ pub struct Transfer {
 }
 
 impl Leg {
-    pub(super) fn new(phone: &str, call_id: &str, incoming: bool, far: &str, far_name: &str) -> Self {
+    /// One that begins now.
+    pub fn new(phone: &str, call_id: &str, incoming: bool, far: &str, far_name: &str) -> Self {
         Self {
             phone: phone.to_owned(),
             call_id: call_id.to_owned(),

@@ -1,0 +1,3 @@
+use super::Scenario;
+
+pub const SCENARIOS: &[Scenario] = &[];
