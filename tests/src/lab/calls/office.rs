@@ -104,7 +104,9 @@ fn queues(site: Site, kind: Kind, scenario: &Scenario) -> String {
         .queues(site)
         .map(|(index, queue)| {
             let members: String = queue.members.iter().map(|member| interface(site, kind, scenario, *member)).collect();
-            format!("[{}](queue)\n{}{members}\n", scenario.queue_name(index), filled(scenario, queue.options))
+            let (name, strategy) = (scenario.queue_name(index), queue.strategy);
+            let options = filled(scenario, queue.options);
+            format!("[{name}](queue)\nstrategy = {strategy}\n{options}{members}\n")
         })
         .collect()
 }
@@ -122,12 +124,16 @@ fn interface(site: Site, kind: Kind, scenario: &Scenario, member: Member) -> Str
         (Member::Hint(index), _) => {
             (own(index), format!("Local/{}@from-queue/n", own(index)), format!("hint:{}@ext-local", own(index)))
         }
+        // Nobody here knows the state of a phone over there, and one that is invalid would never be rung. A device that is
+        // unknown is.
         (Member::Across(index) | Member::AcrossBare(index), Kind::Pjsip) => {
-            (far(index), format!("PJSIP/{}@station", far(index)), String::new())
+            (far(index), format!("PJSIP/{}@station", far(index)), format!("Custom:far-{}", far(index)))
         }
-        (Member::Across(index), Kind::Local) => (far(index), format!("Local/{}@station/n", far(index)), String::new()),
+        (Member::Across(index), Kind::Local) => {
+            (far(index), format!("Local/{}@station/n", far(index)), format!("Custom:far-{}", far(index)))
+        }
         (Member::AcrossBare(index), Kind::Local) => {
-            (far(index), format!("Local/0{}@station/n", far(index)), String::new())
+            (far(index), format!("Local/0{}@station/n", far(index)), format!("Custom:far-{}", far(index)))
         }
     };
     format!("member => {interface},0,Operator {number},{state}\n")

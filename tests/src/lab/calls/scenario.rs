@@ -46,7 +46,9 @@ pub struct Office {
 pub struct Queue {
     /// Where it is.
     pub site: Site,
-    /// Lines of queues.conf.
+    /// Who rings first. No line of the options: of two strategies Asterisk takes the first, which is the template's.
+    pub strategy: &'static str,
+    /// More lines of queues.conf.
     pub options: &'static str,
     /// Who is in it.
     pub members: &'static [Member],
@@ -92,6 +94,13 @@ impl Office {
 
 impl Queue {
     /// With the first phone in it. Who waits in vain for 30 seconds is hung up.
-    pub const PLAIN: Self =
-        Self { site: Site::A, options: "", members: &[Member::Phone(1)], arguments: "tT", timeout: 30, after: &[] };
+    pub const PLAIN: Self = Self {
+        site: Site::A,
+        strategy: "rrmemory",
+        options: "",
+        members: &[Member::Phone(1)],
+        arguments: "tT",
+        timeout: 30,
+        after: &[],
+    };
 }

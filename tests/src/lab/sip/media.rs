@@ -248,8 +248,11 @@ async fn speak(socket: Arc<UdpSocket>, line: watch::Receiver<Line>, voice: Voice
                 send(begins, TELEPHONE_EVENT, pressed.began, &payload).await;
                 if last {
                     key = None;
+                    // A finger needs a moment until the next key.
+                    PACE * 4
+                } else {
+                    PACE
                 }
-                PACE
             }
             None if line.muted => pace,
             None => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::lab::calls::{Office, Scenario, Stage};
+use crate::lab::calls::{Member, Office, Queue, Scenario, Stage};
 
 pub const AGENT_ENDS: Scenario = Scenario {
     name: "answered-agent-ends",
@@ -36,6 +36,24 @@ async fn customer_ends(stage: Arc<Stage>) -> Result<()> {
     let (ivan, anna) = (stage.customer(1), stage.operator(1).await?);
     let (customer, call) = stage.connects(&ivan, &anna).await?;
     stage.passes(1_200).await;
+    stage.ends(&customer, &[&call]).await?;
+    stage.outcome("answered; the customer hung up");
+    Ok(())
+}
+
+pub const FREEPBX: Scenario = Scenario {
+    name: "freepbx-member",
+    number: 16,
+    story: "As answered-customer-ends, in a queue whose member is written as FreePBX writes it: Local/NUMBER@from-queue/n with \
+            the state of hint:NUMBER@ext-local.",
+    office: Office { queues: &[Queue { members: &[Member::Hint(1)], ..Queue::PLAIN }], ..Office::QUEUE },
+    play: |stage| Box::pin(freepbx(stage)),
+};
+
+async fn freepbx(stage: Arc<Stage>) -> Result<()> {
+    let (ivan, anna) = (stage.customer(1), stage.operator(1).await?);
+    let (customer, call) = stage.connects(&ivan, &anna).await?;
+    stage.passes(1_000).await;
     stage.ends(&customer, &[&call]).await?;
     stage.outcome("answered; the customer hung up");
     Ok(())
