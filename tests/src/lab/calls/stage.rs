@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::hall::House;
 use super::told::{self, Begin, Person, Step, Visit};
 use super::{Hall, Kind, Scenario, Site, Told};
-use crate::lab::{Call, Login, Phone, Version, Who, sip_password};
+use crate::lab::{AmiEvent, Call, Login, Phone, SHORT, Version, Who, sip_password};
 
 /// What a scenario plays on. It notes what happens, and tells it in the end.
 #[derive(Debug)]
@@ -219,6 +219,73 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// Somebody holds the other side.
+    pub async fn holds(&self, call: &Call) -> Result<()> {
+        self.step(format!("{} holds", call.leg().phone));
+        call.hold().await
+    }
+
+    /// Somebody comes back to the other side.
+    pub async fn resumes(&self, call: &Call, other: &Call) -> Result<()> {
+        self.step(format!("{} resumes", call.leg().phone));
+        call.resume().await?;
+        self.meet(call, other).await
+    }
+
+    /// Somebody sends the other side on to a number, by the phone (REFER).
+    pub async fn sends_on(&self, call: &Call, number: &str) -> Result<()> {
+        self.step(format!("{} transfers to {number}", call.leg().phone));
+        let status = call.transfer(number).await?;
+        ensure!(status < 300, "the PBX does not transfer: {status}");
+        Ok(())
+    }
+
+    /// Somebody joins the other sides of two calls, by the phone (REFER with Replaces), and is out of both.
+    pub async fn joins(&self, call: &Call, asked: &Call, one: &Call, other: &Call) -> Result<()> {
+        self.step(format!("{} joins {} and {}", call.leg().phone, one.leg().phone, other.leg().phone));
+        let status = call.transfer_to(asked).await?;
+        ensure!(status < 300, "the PBX does not transfer: {status}");
+        self.meet(one, other).await?;
+        call.ended().await?;
+        asked.ended().await?;
+        Ok(())
+    }
+
+    /// An action as a person at a panel does it, at PBX A.
+    pub async fn asks(&self, action: &str, fields: &[(&str, &str)]) -> Result<()> {
+        self.hall.a.pbx.tap().action(action, fields).await.map(drop)
+    }
+
+    /// Somebody parks the other side in the scenario's lot; gives the place.
+    pub async fn parks(&self, call: &Call) -> Result<String> {
+        let tap = self.hall.a.pbx.tap();
+        let mark = tap.mark();
+        self.sends_on(call, &self.number("8{ss}0")).await?;
+        let lot = self.number("lot-{ss}");
+        let wanted = |event: &AmiEvent| event.is("ParkedCall") && event.has("Parkinglot", &lot);
+        let parked = tap.event_after(mark, SHORT, "the call is parked", wanted).await?;
+        Ok(parked.get("ParkingSpace").context("a parked call has a place")?.to_owned())
+    }
+
+    /// The channel of a registered phone that is in a call at PBX A.
+    pub async fn phone_channel(&self, phone: &Phone) -> Result<String> {
+        let start = format!("PJSIP/{}-", phone.number());
+        self.channels(|event| event.get("Channel").is_some_and(|channel| channel.starts_with(&start))).await
+    }
+
+    /// The channel of somebody outside who called PBX A.
+    pub async fn channel_of(&self, who: &Phone) -> Result<String> {
+        let of_trunk = |channel: &str| channel.starts_with("PJSIP/trunk-");
+        self.channels(|event| event.has("CallerIDNum", who.number()) && event.get("Channel").is_some_and(of_trunk))
+            .await
+    }
+
+    async fn channels(&self, wanted: impl Fn(&AmiEvent) -> bool) -> Result<String> {
+        let channels = self.hall.a.pbx.tap().action("CoreShowChannels", &[]).await?;
+        let channel = channels.iter().find(|channel| wanted(channel)).and_then(|channel| channel.get("Channel"));
+        Ok(channel.context("there is no such channel")?.to_owned())
     }
 
     fn houses(&self) -> impl Iterator<Item = &House> {

@@ -104,7 +104,8 @@ pub struct Visit {
     /// From the PBX's answer to the customer (Queue() begins right after it).
     pub from: i64,
     pub to: i64,
-    /// `answered`, `abandoned`, `timeout`, `key`, `full`, `empty`, `taken-out`.
+    /// `answered`, `abandoned`, `timeout`, `key`, `full`, `empty`, `handed-over` (somebody else waits from then on),
+    /// `picked-up` (by somebody whom the queue did not ring).
     pub how: &'static str,
     /// Who answered.
     pub by: Option<String>,
