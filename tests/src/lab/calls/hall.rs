@@ -99,6 +99,16 @@ impl House {
         Ok(Self { pbx, world })
     }
 
+    /// Hangs up whatever a scenario left behind that did not go as it should.
+    pub async fn clear(&self) -> Result<()> {
+        let left = self.pbx.tap().action("CoreShowChannels", &[]).await?;
+        for channel in left.iter().filter_map(|event| event.get("Channel")) {
+            // It may be gone with the one before.
+            let _ = self.pbx.tap().action("Hangup", &[("Channel", channel)]).await;
+        }
+        Ok(())
+    }
+
     /// Waits until nobody calls anybody.
     pub async fn empty(&self) -> Result<()> {
         until("all channels are gone", SHORT, async || {

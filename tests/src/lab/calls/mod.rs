@@ -15,6 +15,7 @@ mod office;
 mod others;
 mod queue;
 mod recorder;
+mod run;
 mod scenario;
 mod stage;
 mod told;
@@ -23,6 +24,7 @@ mod trunk;
 
 pub use hall::{Hall, House, Kind, Site};
 pub use recorder::{Recorder, Recording, write_whole};
+pub use run::{Played, Recordings, alone, together};
 pub use scenario::{Member, Office, Queue, Scenario};
 pub use stage::Stage;
 pub use told::Told;
