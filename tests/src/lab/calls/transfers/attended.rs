@@ -156,6 +156,9 @@ async fn hand_over(stage: Arc<Stage>) -> Result<()> {
     let asked = anna.dial(olga.number()).await?;
     let taken = stage.answers(&olga).await?;
     asked.answered().await?;
+    // Whoever joins within the first milliseconds after the answer, while Asterisk (16 and 22) still connects the two, is in
+    // one call out of five not joined at all: both sit in a bridge without sound, and BridgeEnter is never reported.
+    stage.passes(100).await;
     stage.joins(&call, &asked, &customer, &taken).await?;
     stage.passes(1_300).await;
     stage.ends(&customer, &[&taken]).await?;
