@@ -46,6 +46,6 @@ pub use pbx::{AmiEvent, Member, Pbx, PbxSettings, Tap, Version, sip_password};
 pub use phone::{Call, End, Leg, Phone, Reaction, Station, Transfer, Who};
 pub use process::Process;
 pub use scratch::{Lab, program, require_netns};
-pub use sip::{Direction, Heard, Hearing, Login, Message, Packet, token};
+pub use sip::{Direction, Heard, Hearing, Login, Message, Packet, Voice, token};
 pub use sound::{Ears, Match, Sound, Speech};
 pub use wait::{SHORT, until};

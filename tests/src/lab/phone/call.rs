@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::agent::Wish;
 use super::leg::{End, Leg};
 use crate::lab::SHORT;
-use crate::lab::sip::{Direction, Media};
+use crate::lab::sip::{Direction, Heard, Media};
 
 /// A call. It goes on when this is dropped, and ends with its station.
 #[derive(Debug, Clone)]
@@ -133,9 +133,9 @@ impl Call {
         self.wish(Wish::Pressed(digits.to_owned()))
     }
 
-    /// Keys that the other side pressed.
-    pub fn heard_keys(&self) -> String {
-        self.media.heard().keys
+    /// The sound up to now and the keys that the other side pressed. A phone that sends marks keeps no sound.
+    pub fn heard(&self) -> Heard {
+        self.media.heard()
     }
 
     /// Joins two calls in the phone: everybody hears everybody.

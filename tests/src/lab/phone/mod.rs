@@ -30,7 +30,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc;
 
 use super::SHORT;
-use super::sip::Login;
+use super::sip::{Login, Voice};
 pub use call::Call;
 pub use leg::{End, Leg, Transfer};
 pub use station::Station;
@@ -127,6 +127,11 @@ impl Phone {
     /// What it does by itself with the calls that come from now on.
     pub fn reacts(&self, reaction: Reaction) {
         *self.line.reaction.lock().expect("no holder panics") = reaction;
+    }
+
+    /// What it says in the calls that begin from now on. Without this it sends marks: its number, ten times a second.
+    pub fn says(&self, voice: Voice) {
+        *self.line.voice.lock().expect("no holder panics") = voice;
     }
 
     /// All its calls up to now, in order.

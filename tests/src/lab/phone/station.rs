@@ -34,6 +34,7 @@ pub struct Station {
 pub struct Line {
     pub(super) number: String,
     pub(super) reaction: Shared<Reaction>,
+    pub(super) voice: Shared<Voice>,
     pub(super) legs: Shared<Vec<(watch::Receiver<Leg>, Voices)>>,
     calls: mpsc::UnboundedSender<Call>,
 }
@@ -71,7 +72,9 @@ impl Station {
     /// A number at this station. A station with one number takes every call for it; one with several takes only theirs.
     pub fn number(self: &Arc<Self>, who: Who) -> Phone {
         let (calls, receiver) = mpsc::unbounded_channel();
-        let line = Line { number: who.number.clone(), reaction: Shared::default(), legs: Shared::default(), calls };
+        let voice = Arc::new(Mutex::new(Voice::Mark(who.number.clone())));
+        let line =
+            Line { number: who.number.clone(), reaction: Shared::default(), voice, legs: Shared::default(), calls };
         self.lines.lock().expect("no holder panics").insert(who.number.clone(), line.clone());
         Phone::at(self.clone(), who, line, receiver)
     }
@@ -156,7 +159,8 @@ impl Station {
     }
 
     async fn begin(self: &Arc<Self>, line: &Line, dialog: Dialog, leg: Leg, invite: Option<Message>) -> Result<Call> {
-        let media = Arc::new(Media::open(self.wire.local.ip(), Voice::Mark(line.number.clone())).await?);
+        let voice = line.voice.lock().expect("no holder panics").clone();
+        let media = Arc::new(Media::open(self.wire.local.ip(), voice).await?);
         let messages = self.listen_for(&dialog);
         let (leg, told) = watch::channel(leg);
         line.legs.lock().expect("no holder panics").push((told.clone(), media.voices().clone()));

@@ -111,3 +111,33 @@ async fn ringall(stage: Arc<Stage>) -> Result<()> {
     stage.outcome("21 phones rang in vain for fifteen seconds; hung up by the PBX");
     Ok(())
 }
+
+pub const RINGALL_ANSWERED: Scenario = Scenario {
+    name: "ringall-answered",
+    number: 75,
+    story: "The queue rings three operators at once. The second answers, and the others stop ringing. The operator hangs up.",
+    office: Office {
+        phones: 3,
+        queues: &[Queue {
+            strategy: "ringall",
+            members: &[Member::Phone(1), Member::Phone(2), Member::Phone(3)],
+            ..Queue::PLAIN
+        }],
+        ..Office::NONE
+    },
+    play: |stage| Box::pin(ringall_answered(stage)),
+};
+
+async fn ringall_answered(stage: Arc<Stage>) -> Result<()> {
+    let (ivan, anna) = (stage.customer(1), stage.operator(1).await?);
+    let (olga, boris) = (stage.operator(2).await?, stage.operator(3).await?);
+    let customer = stage.join(&ivan, 1).await?;
+    let (one, other) = (anna.rings().await?, boris.rings().await?);
+    let call = stage.takes(&olga, &customer, 1).await?;
+    one.ended().await?;
+    other.ended().await?;
+    stage.passes(1_000).await;
+    stage.ends(&call, &[&customer]).await?;
+    stage.outcome("three rang, the second answered and hung up");
+    Ok(())
+}

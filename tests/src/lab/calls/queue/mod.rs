@@ -24,4 +24,5 @@ pub const SCENARIOS: &[Scenario] = &[
     several::TWO_QUEUES,
     several::OPERATOR_BUSY,
     answered::FREEPBX,
+    attempts::RINGALL_ANSWERED,
 ];

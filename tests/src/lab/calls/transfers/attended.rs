@@ -165,3 +165,35 @@ async fn hand_over(stage: Arc<Stage>) -> Result<()> {
     stage.outcome("handed over at the answer; the customer hung up");
     Ok(())
 }
+
+pub const WHILE_RINGING: Scenario = Scenario {
+    name: "attended-while-ringing",
+    number: 74,
+    story: "A customer of the queue talks with an operator, who holds, calls a colleague, and joins the two while her phone still rings. She             answers; they talk, and the customer hangs up.",
+    office: Office::QUEUE,
+    play: |stage| Box::pin(while_ringing(stage)),
+};
+
+async fn while_ringing(stage: Arc<Stage>) -> Result<()> {
+    let (ivan, anna, olga) = (stage.customer(1), stage.operator(1).await?, stage.operator(2).await?);
+    let (customer, call) = stage.connects(&ivan, &anna).await?;
+    stage.passes(1_000).await;
+    stage.holds(&call).await?;
+    stage.step(format!("{} calls {}", anna.number(), olga.number()));
+    let asked = anna.dial(olga.number()).await?;
+    let ringing = olga.rings().await?;
+    asked.ringing().await?;
+    stage.passes(900).await;
+    stage.step(format!("{} joins {} with the call that rings", anna.number(), ivan.number()));
+    call.transfer_to(&asked).await?;
+    call.ended().await?;
+    asked.ended().await?;
+    stage.passes(1_000).await;
+    stage.step(format!("{} answers", olga.number()));
+    ringing.answer().await?;
+    stage.meet(&customer, &ringing).await?;
+    stage.passes(1_000).await;
+    stage.ends(&customer, &[&ringing]).await?;
+    stage.outcome("transferred while it rang; the colleague answered; the customer hung up");
+    Ok(())
+}

@@ -5,6 +5,7 @@ mod attended_refused;
 mod blind;
 mod blind_back;
 mod chained;
+mod lost;
 
 use super::Scenario;
 
@@ -28,4 +29,7 @@ pub const SCENARIOS: &[Scenario] = &[
     attended_refused::BY_KEYS,
     chained::BLIND_THEN_ATTENDED,
     chained::ATTENDED_TWICE,
+    attended::WHILE_RINGING,
+    lost::ON_HOLD,
+    lost::WHILE_RINGING,
 ];
