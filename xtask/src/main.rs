@@ -35,7 +35,7 @@ enum Task {
     },
     /// Every check, or one suite of them; ends with a table and `N passed, N failed, N skipped`.
     Test {
-        /// One suite: format, clippy, tidy, generated, catalogues, unit, ui, pages, central, softphone, lab, first-call.
+        /// One suite: format, clippy, tidy, generated, catalogues, unit, ui, pages, central, softphone, lab, calls, first-call.
         #[arg(long)]
         only: Option<String>,
         /// Also what takes longer than the time budget.

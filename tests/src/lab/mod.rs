@@ -22,6 +22,7 @@
 //! lab.done();
 //! ```
 
+pub mod calls;
 mod central;
 mod certificate;
 mod customer;
@@ -29,18 +30,22 @@ mod desk;
 mod desktop;
 mod driver;
 mod pbx;
+mod phone;
 mod process;
 mod scratch;
+mod sip;
 pub mod sound;
 mod wait;
 
 pub use central::{Central, Office, Person};
-pub use customer::{Caller, Customer, CustomerEnd, Heard, Message, Packet, Subscriber, token};
+pub use customer::{Caller, Customer, CustomerEnd, Subscriber};
 pub use desk::{Desk, DeskSettings, Headless};
 pub use desktop::{Bus, Desktop, Display};
 pub use driver::Driver;
 pub use pbx::{AmiEvent, Member, Pbx, PbxSettings, Tap, Version, sip_password};
+pub use phone::{Call, End, Leg, Phone, Reaction, Station, Transfer, Who};
 pub use process::Process;
 pub use scratch::{Lab, program, require_netns};
+pub use sip::{Direction, Heard, Hearing, Login, Message, Packet, Voice, token};
 pub use sound::{Ears, Match, Sound, Speech};
 pub use wait::{SHORT, until};

@@ -37,6 +37,7 @@ pub const SUITES: &[Suite] = &[
     Suite { name: "central", needs: Needs::Programs, run: central },
     Suite { name: "softphone", needs: Needs::Programs, run: softphone },
     Suite { name: "lab", needs: Needs::Programs, run: lab },
+    Suite { name: "calls", needs: Needs::Programs, run: calls },
     Suite { name: "first-call", needs: Needs::Programs, run: first_call },
 ];
 
@@ -131,6 +132,10 @@ fn softphone(context: &Context) -> Result<Counts> {
 
 fn lab(context: &Context) -> Result<Counts> {
     live(context, "lab", "package(linedesk-tests) and binary(lab)", &[])
+}
+
+fn calls(context: &Context) -> Result<Counts> {
+    live(context, "calls", "package(linedesk-tests) and binary(calls)", &[])
 }
 
 fn first_call(context: &Context) -> Result<Counts> {

@@ -4,8 +4,6 @@
 //! to compare what was heard. So this is a small user agent of our own: UDP, PCMA, RFC 4733, no authentication (the trunk
 //! is known by its address). Asterisk stands between it and everything under test.
 
-mod media;
-mod message;
 mod subscriber;
 
 use std::net::SocketAddr;
@@ -18,11 +16,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::sip::{Direction, Heard, Media, Message, Voice, token};
 use super::sound::Speech;
 use super::{Pbx, SHORT};
-use media::Media;
-pub use media::{Heard, Packet};
-pub use message::{Message, token};
 pub use subscriber::Subscriber;
 
 /// Who calls, and what they say.
@@ -104,7 +100,7 @@ impl Customer {
         let own = pbx.settings().customer_address;
         let socket = UdpSocket::bind((own, 0)).await.with_context(|| format!("a customer needs a port on {own}"))?;
         socket.connect(pbx.sip()).await?;
-        let media = Arc::new(Media::open(own, caller.speech.clone()).await?);
+        let media = Arc::new(Media::open(own, voice(caller.speech.clone())).await?);
         let dialog = Dialog {
             call_id: format!("{}@customer", token()),
             us: format!("\"{}\" <sip:{}@{}>;tag={}", caller.name, caller.number, socket.local_addr()?, token()),
@@ -173,6 +169,10 @@ impl Drop for Customer {
     }
 }
 
+fn voice(speech: Option<Speech>) -> Voice {
+    speech.map_or(Voice::Silence, Voice::Speech)
+}
+
 /// Our half of a SIP dialog.
 #[derive(Debug)]
 struct Dialog {
@@ -221,7 +221,7 @@ impl Agent {
 
     async fn converse(mut self, mut wishes: mpsc::UnboundedReceiver<Wish>) -> Result<CustomerEnd> {
         let branch = token();
-        let offer = self.media.description();
+        let offer = self.media.description(1, Direction::Both);
         let invite = self.dialog.request("INVITE", 1, &branch, &offer);
         self.send(&invite).await?;
         let started = tokio::time::Instant::now();
@@ -310,7 +310,7 @@ impl Agent {
             if let Some(address) = request.media_address() {
                 self.media.start(address);
             }
-            self.media.description()
+            self.media.description(1, Direction::Both)
         } else {
             String::new()
         };

@@ -9,9 +9,9 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::media::{Heard, Media};
-use super::message::{Message, token};
+use super::voice;
 use crate::lab::Pbx;
+use crate::lab::sip::{Direction, Heard, Media, Message, token};
 use crate::lab::sound::Speech;
 
 /// The far end of the trunk: takes one call at a time that goes out through the PBX, rings, and answers after a while.
@@ -36,7 +36,7 @@ impl Subscriber {
         let socket = UdpSocket::bind((settings.customer_address, settings.customer_port))
             .await
             .context("somebody else stands at the far end of the trunk")?;
-        let media = Arc::new(Media::open(settings.customer_address, speech).await?);
+        let media = Arc::new(Media::open(settings.customer_address, voice(speech)).await?);
         let (sender, state) = watch::channel(State::default());
         let task = tokio::spawn(serve(socket, media.clone(), sender, ringing));
         Ok(Self { media, state, task })
@@ -91,7 +91,7 @@ async fn serve(socket: UdpSocket, media: Arc<Media>, state: watch::Sender<State>
                 let (status, reason, body) = match method {
                     "ACK" => continue,
                     // A second one within the call is a change of its sound.
-                    "INVITE" if state.borrow().talking => (200, "OK", media.description()),
+                    "INVITE" if state.borrow().talking => (200, "OK", media.description(1, Direction::Both)),
                     "INVITE" => (180, "Ringing", String::new()),
                     _ => (200, "OK", String::new()),
                 };
@@ -117,7 +117,7 @@ async fn serve(socket: UdpSocket, media: Arc<Media>, state: watch::Sender<State>
             }
             () = tokio::time::sleep_until(answer_at.unwrap_or_else(tokio::time::Instant::now)), if answer_at.is_some() => {
                 let Some((invite, from, _)) = offered.take() else { continue };
-                let _ = socket.send_to(invite.answer(200, "OK", &tag, &contact, &media.description()).as_bytes(), from).await;
+                let _ = socket.send_to(invite.answer(200, "OK", &tag, &contact, &media.description(1, Direction::Both)).as_bytes(), from).await;
                 if let Some(remote) = invite.media_address() {
                     media.start(remote);
                 }

@@ -78,7 +78,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         ("@CUSTOMER_PORT@", settings.customer_port.to_string()),
         ("@OPERATORS@", operators(settings)),
     ];
-    for (name, template) in [
+    let office = [
         ("asterisk.conf", include_str!("../../../lab/asterisk/asterisk.conf")),
         ("extensions.conf", include_str!("../../../lab/asterisk/extensions.conf")),
         ("logger.conf", include_str!("../../../lab/asterisk/logger.conf")),
@@ -88,7 +88,10 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         ("queues.conf", include_str!("../../../lab/asterisk/queues.conf")),
         ("res_parking.conf", include_str!("../../../lab/asterisk/res_parking.conf")),
         ("rtp.conf", include_str!("../../../lab/asterisk/rtp.conf")),
-    ] {
+    ];
+    let office = office.iter().copied().filter(|(name, _)| settings.files.iter().all(|(other, _)| other != name));
+    let others = settings.files.iter().map(|(name, template)| (*name, template.as_str()));
+    for (name, template) in office.chain(others) {
         let filled = fields.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value));
         std::fs::write(base.join("etc").join(name), filled)?;
     }
@@ -108,7 +111,7 @@ pub fn write(root: &Path, base: &Path, settings: &PbxSettings) -> Result<()> {
         "confbridge.conf",
     ] {
         let from = root.join("etc/asterisk").join(name);
-        if from.is_file() {
+        if from.is_file() && settings.files.iter().all(|(other, _)| *other != name) {
             std::fs::copy(&from, base.join("etc").join(name))?;
         }
     }

@@ -67,6 +67,9 @@ pub struct PbxSettings {
     pub customer_address: IpAddr,
     /// Where the PBX finds the trunk for calls that go out.
     pub customer_port: u16,
+    /// Files of its configuration that are others than those of the office in tests/lab/asterisk/: name and text. The fields
+    /// of templates (`@SIP_PORT@` and so on) are filled in here too.
+    pub files: Vec<(&'static str, String)>,
 }
 
 impl Default for PbxSettings {
@@ -82,6 +85,7 @@ impl Default for PbxSettings {
             rtp: (10_000, 10_199),
             customer_address: Ipv4Addr::new(127, 0, 0, 2).into(),
             customer_port: 5080,
+            files: Vec::new(),
         }
     }
 }

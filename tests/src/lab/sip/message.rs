@@ -1,11 +1,12 @@
-//! As much of SIP (RFC 3261) and SDP (RFC 8866) as a customer needs.
+//! As much of SIP (RFC 3261) and SDP (RFC 8866) as the lab's user agents need.
 
 use std::net::SocketAddr;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Direction;
+
 /// A message that was received.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Message {
     first: String,
     headers: Vec<(String, String)>,
@@ -39,6 +40,32 @@ impl Message {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// User part of the Request-URI: the number that is called.
+    pub fn called(&self) -> Option<&str> {
+        user_part(self.first.split(' ').nth(1)?)
+    }
+
+    /// User part of the URI in From, To, P-Asserted-Identity, …
+    pub fn user(&self, header: &str) -> Option<&str> {
+        user_part(self.header(header)?)
+    }
+
+    /// The tag in From or To.
+    pub fn tag(&self, header: &str) -> Option<&str> {
+        self.header(header)?.split(';').find_map(|part| part.trim().strip_prefix("tag="))
+    }
+
+    /// Which request of a dialog this is or answers: its number and its method.
+    pub fn sequence(&self) -> Option<(u32, &str)> {
+        let (number, method) = self.header("CSeq")?.split_once(' ')?;
+        Some((number.parse().ok()?, method.trim()))
+    }
+
+    /// Branch of the topmost Via: the transaction.
+    pub fn branch(&self) -> Option<&str> {
+        self.header("Via")?.split([';', ',']).find_map(|part| part.trim().strip_prefix("branch="))
+    }
+
     pub fn body(&self) -> &str {
         &self.body
     }
@@ -62,6 +89,15 @@ impl Message {
         Some(SocketAddr::new(address, port))
     }
 
+    /// Which way sound flows, as whoever sent this sees it.
+    pub fn direction(&self) -> Direction {
+        let known = [Direction::SendOnly, Direction::ReceiveOnly, Direction::Neither];
+        let said = |direction: &Direction| {
+            self.body.lines().any(|line| line.trim().strip_prefix("a=") == Some(direction.word()))
+        };
+        known.into_iter().find(said).unwrap_or(Direction::Both)
+    }
+
     /// A response to this request. `tag` is added to To when there is none.
     pub fn answer(&self, status: u16, reason: &str, tag: &str, contact: &str, body: &str) -> String {
         let mut text = format!("SIP/2.0 {status} {reason}\r\n");
@@ -76,6 +112,11 @@ impl Message {
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         text + &format!("Contact: {contact}\r\n{kind}Content-Length: {}\r\n\r\n{body}", body.len())
     }
+}
+
+fn user_part(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("sip:")?;
+    rest.split_once('@').map(|(user, _)| user)
 }
 
 /// A word nobody else uses: for tags, branches and Call-IDs.
@@ -97,6 +138,18 @@ mod tests {
         assert_eq!((message.status(), message.method()), (Some(200), None));
         assert_eq!(message.media_address(), Some("127.0.0.1:10010".parse().unwrap()));
         assert_eq!(message.contact().as_deref(), Some("sip:127.0.0.1:5060"));
+    }
+
+    #[test]
+    fn a_message_names_its_call() {
+        let message = Message::parse(ANSWER.as_bytes()).unwrap();
+        assert_eq!((message.tag("To"), message.user("To")), (Some("b"), Some("700")));
+        assert_eq!((message.branch(), message.sequence()), (Some("z"), Some((1, "INVITE"))));
+        assert_eq!(message.direction(), Direction::Both);
+        let request =
+            Message::parse(b"INVITE sip:1001@127.0.0.1:5060;ob SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\nv=0\r\na=sendonly\r\n")
+                .unwrap();
+        assert_eq!((request.called(), request.direction()), (Some("1001"), Direction::SendOnly));
     }
 
     #[test]
