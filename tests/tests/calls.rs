@@ -1,9 +1,10 @@
-//! The scenarios of calls: all of them at the same time, on each Asterisk and with each kind of members. Suite `calls`.
+//! The scenarios of calls: all of them at the same time, on each Asterisk and with each kind of members; each must be told as its
+//! file in tests/lab/calls/expected/ says. Suite `calls`.
 
 use std::collections::HashSet;
 
 use anyhow::Result;
-use linedesk_tests::lab::calls::{Hall, Kind, Recording, scenarios, together};
+use linedesk_tests::lab::calls::{Hall, Kind, Recording, expected, scenarios, together};
 use linedesk_tests::lab::{Lab, Version};
 
 async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
@@ -22,6 +23,14 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
         assert!(began.len() > 10, "a recording of calls has channels");
         assert_eq!(began, ended, "each channel that began ended within the recording");
     }
+    let calls = expected::told(&recordings)?;
+    let sorted = expected::by_scenario(&calls, &all);
+    let mut wrong = Vec::new();
+    for scenario in &all {
+        let calls = sorted.get(scenario.name).map(Vec::as_slice).unwrap_or_default();
+        wrong.extend(expected::differences(scenario.name, version, kind, calls)?);
+    }
+    assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     lab.done();
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Who ended a call: whose far side asked for the end of the last thing that happened in it.
 
 use super::legs::Legs;
-use crate::call::{EndedBy, Talk, Visit};
+use crate::call::{Attempt, EndedBy, Outcome, PartyIx, Talk, Visit};
 use crate::note::What;
 
 /// A hang-up is asked for so long before its effects at most: the dialplan may play something first.
@@ -10,22 +10,24 @@ const BEFORE_MS: i64 = 2_000;
 /// And so long after: the order of events of different channels is not theirs.
 const AFTER_MS: i64 = 500;
 
-pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], visits: &[Visit]) -> EndedBy {
+pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], visits: &[Visit], attempts: &[Attempt]) -> EndedBy {
     if legs.ended().is_none() {
         return EndedBy::Nobody;
     }
-    let talk = talks.iter().max_by_key(|talk| talk.ended_ms);
-    let visit = visits.iter().max_by_key(|visit| visit.left_ms);
+    // A talk ends by one of those who talk, a wait by who waits. Where nobody did either, the caller's own end counts.
+    let talk = talks.iter().filter_map(|talk| Some((talk.ended_ms?, talk.parties.clone()))).max_by_key(|(end, _)| *end);
+    let in_queue = visits.iter().filter_map(|visit| Some((visit.left_ms?, visit.caller)));
+    let in_vain = attempts.iter().filter(|attempt| attempt.outcome != Outcome::Answered);
+    let in_vain = in_vain.filter_map(|attempt| Some((attempt.ended_ms?, attempt.caller)));
+    let wait = in_queue.chain(in_vain).max_by_key(|(end, _)| *end);
     let caller = legs.caller();
-    let last_talk = talk.filter(|talk| visit.is_none_or(|visit| visit.left_ms <= talk.ended_ms));
-    let (people, end): (Vec<usize>, i64) = match last_talk {
-        Some(talk) => {
-            let inside = |leg: &usize| legs.party(*leg).is_some_and(|party| talk.parties.contains(&party));
-            ((0..legs.count()).filter(inside).collect(), talk.ended_ms.unwrap_or_default())
-        }
-        // Nobody talked, or the caller went on to something else afterwards: his own end counts.
-        None => (vec![caller], legs.gone(caller).map_or(0, |(at, _)| at)),
+    let (parties, end): (Vec<PartyIx>, i64) = match (talk, wait) {
+        (Some((end, parties)), wait) if wait.is_none_or(|(until, _)| until <= end) => (parties, end),
+        (_, Some((_, waits))) => (vec![waits], end_of(legs, waits)),
+        _ => (legs.party(caller).into_iter().collect(), legs.gone(caller).map_or(0, |(at, _)| at)),
     };
+    let people: Vec<usize> =
+        (0..legs.count()).filter(|leg| legs.party(*leg).is_some_and(|party| parties.contains(&party))).collect();
     let lost = people
         .iter()
         .filter_map(|leg| legs.gone(*leg))
@@ -46,4 +48,10 @@ pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], visits: &[Visit]) -> EndedBy
         Some(party) => EndedBy::Party { party },
         None => EndedBy::Pbx,
     }
+}
+
+/// When the last channel of a party was gone.
+fn end_of(legs: &Legs<'_>, party: PartyIx) -> i64 {
+    let its = (0..legs.count()).filter(|leg| legs.party(*leg) == Some(party));
+    its.filter_map(|leg| legs.gone(leg)).map(|(at, _)| at).max().unwrap_or_default()
 }

@@ -54,7 +54,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         began_ms,
         answered_ms,
         ended_ms,
-        ended_by: ending::tell(&legs, &talks, &visits),
+        ended_by: ending::tell(&legs, &talks, &visits, &attempts),
         cause: legs.cause(caller_leg),
         originated: !legs.calls_in(caller_leg),
         visits,
@@ -84,7 +84,17 @@ fn waits(caller: PartyIx, visits: &[Visit], attempts: &[Attempt], moves: &[Move]
             |moved: &&Move| moved.at_ms >= park.at_ms && matches!(moved.kind, MoveKind::Unpark | MoveKind::ParkTimeout);
         (park.at_ms, moves.iter().filter(of_caller).find(after).map(|moved| moved.at_ms))
     });
-    union(visits.chain(direct).chain(parked).filter_map(|(from, to)| Some((from, to.or(ended_ms)?))))
+    // Joined with somebody who still rings: from then on it is the customer who waits there.
+    let joined = moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Attended).filter_map(|moved| {
+        let rings = |attempt: &&Attempt| {
+            Some(attempt.caller) == moved.by
+                && attempt.began_ms <= moved.at_ms
+                && attempt.visit.is_none()
+                && attempt.ended_ms.is_none_or(|ended| ended > moved.at_ms)
+        };
+        attempts.iter().find(rings).map(|attempt| (moved.at_ms, attempt.ended_ms))
+    });
+    union(visits.chain(direct).chain(parked).chain(joined).filter_map(|(from, to)| Some((from, to.or(ended_ms)?))))
 }
 
 /// How long at least one of the spans lasts.

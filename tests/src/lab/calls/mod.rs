@@ -10,6 +10,7 @@
 //!
 //! `linedesk-scenarios` plays and records them by hand.
 
+pub mod expected;
 mod hall;
 mod office;
 mod others;

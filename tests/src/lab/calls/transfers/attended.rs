@@ -169,7 +169,7 @@ async fn hand_over(stage: Arc<Stage>) -> Result<()> {
 pub const WHILE_RINGING: Scenario = Scenario {
     name: "attended-while-ringing",
     number: 74,
-    story: "A customer of the queue talks with an operator, who holds, calls a colleague, and joins the two while her phone still rings. She             answers; they talk, and the customer hangs up.",
+    story: "A customer of the queue talks with an operator, who holds, calls a colleague, and joins the two while her phone still rings. She answers; they talk, and the customer hangs up.",
     office: Office::QUEUE,
     play: |stage| Box::pin(while_ringing(stage)),
 };

@@ -1,0 +1,172 @@
+//! What the assembly of calls must tell of each scenario: one readable file each, in tests/lab/calls/expected/.
+//!
+//! A file is the story after `#`, then the calls as [`calls::Call`] shows itself, a blank line between two. A line that holds only
+//! on some of the PBXs ends with which, e.g. `[local]`, `[16]`, `[16-pjsip]`. Times are seconds, right within [`TOLERANCE_S`].
+
+use std::collections::BTreeMap;
+
+use ami::{Event, Frame, Message, Parser};
+use anyhow::{Context as _, Result};
+use calls::{Assembly, Call, Directory, LINGER_MS, PbxIx, Who};
+
+use super::{Kind, Recordings, Scenario, Site};
+use crate::lab::Version;
+
+/// A PBX that plays sixty scenarios at once on two processors is late now and then.
+const TOLERANCE_S: f64 = 0.6;
+
+/// The lab's phones and lines.
+#[derive(Debug)]
+struct House;
+
+impl Directory for House {
+    fn who(&self, _: PbxIx, endpoint: &str) -> Who {
+        match endpoint {
+            "PJSIP/trunk" => Who::Trunk,
+            "PJSIP/station" => Who::OtherPbx,
+            _ => Who::Phone,
+        }
+    }
+}
+
+/// The calls of recordings, as the assembly tells them; nothing may be left of them.
+pub fn told(recordings: &Recordings) -> Result<Vec<Call>> {
+    let mut events: Vec<(i64, PbxIx, Message)> = Vec::new();
+    for (site, recording) in recordings {
+        let pbx = PbxIx(match site {
+            Site::A => 0,
+            Site::B => 1,
+        });
+        let mut parser = Parser::new();
+        parser.push(&recording.bytes);
+        while let Some(frame) = parser.next_frame()? {
+            if let Frame::Message(message) = frame
+                && let Some(event) = message.event()
+            {
+                // The first word to a new connection has no time.
+                let at = message.timestamp_us().map(|us| us / 1000).filter(|_| event != "FullyBooted");
+                events.extend(at.map(|at| (at, pbx, message)));
+            }
+        }
+    }
+    events.sort_by_key(|(at, _, _)| *at);
+    let mut assembly = Assembly::new();
+    assembly.give_ids(1..100_000);
+    let mut calls = Vec::new();
+    let mut end = 0;
+    for (at, pbx, message) in &events {
+        assembly.event(*pbx, *at, &Event::read(message));
+        end = *at;
+        calls.extend(assembly.take_ended(end, &House));
+    }
+    calls.extend(assembly.take_ended(end + LINGER_MS, &House));
+    let figures = assembly.figures();
+    anyhow::ensure!(
+        figures.channels == 0 && figures.notes == 0,
+        "something is left of calls that are over: {figures:?}"
+    );
+    Ok(calls.into_iter().map(|ended| ended.call).collect())
+}
+
+/// Calls by the scenario whose numbers are in them.
+pub fn by_scenario<'c>(calls: &'c [Call], scenarios: &[&'static Scenario]) -> BTreeMap<&'static str, Vec<&'c Call>> {
+    let mut sorted: BTreeMap<&'static str, Vec<&Call>> = BTreeMap::new();
+    for call in calls {
+        let mine = |scenario: &&&Scenario| {
+            let ss = format!("{:02}", scenario.number);
+            let numbers = call.parties.iter().filter_map(|party| party.number.as_deref());
+            let endpoints = call.parties.iter().filter_map(|party| party.endpoint.strip_prefix("PJSIP/"));
+            numbers.chain(endpoints).any(|number| {
+                let digits = number.strip_prefix("+74951").or_else(|| number.strip_prefix("+78121"));
+                let own = number.len() == 5 && number.starts_with(['1', '2']);
+                digits.or_else(|| own.then(|| &number[1..])).is_some_and(|rest| rest.starts_with(&ss))
+            })
+        };
+        if let Some(scenario) = scenarios.iter().find(mine) {
+            sorted.entry(scenario.name).or_default().push(call);
+        }
+    }
+    sorted
+}
+
+/// What differs from the file, in words; nothing when all is as it should be.
+pub fn differences(name: &str, version: Version, kind: Kind, calls: &[&Call]) -> Result<Option<String>> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/calls/expected").join(format!("{name}.txt"));
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{name} has no expected calls"))?;
+    let mut expected: Vec<Vec<String>> = text
+        .split("\n\n")
+        .map(|call| call.lines().filter_map(|line| of_this(line, version, kind)).collect::<Vec<_>>())
+        .filter(|call: &Vec<String>| !call.is_empty())
+        .collect();
+    let mut found: Vec<Vec<String>> =
+        calls.iter().map(|call| call.to_string().lines().map(str::to_owned).collect()).collect();
+    for calls in [&mut expected, &mut found] {
+        for call in calls.iter_mut() {
+            call.sort_by_cached_key(|line| shape(line));
+        }
+        calls.sort_by_cached_key(|call| call.iter().map(|line| shape(line)).collect::<Vec<_>>());
+    }
+    let same = expected.len() == found.len()
+        && expected.iter().zip(&found).all(|(expected, found)| {
+            expected.len() == found.len() && expected.iter().zip(found).all(|(one, two)| alike(one, two))
+        });
+    let show = |calls: &[Vec<String>]| calls.iter().map(|call| call.join("\n")).collect::<Vec<_>>().join("\n\n");
+    Ok((!same).then(|| format!("{name}: expected\n{}\nbut was told\n{}\n", show(&expected), show(&found))))
+}
+
+/// A line without the mark of where it holds; nothing when it does not hold here.
+fn of_this(line: &str, version: Version, kind: Kind) -> Option<String> {
+    let line = line.trim_end();
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let Some((line, marks)) = line.strip_suffix(']').and_then(|line| line.rsplit_once("  [")) else {
+        return Some(line.to_owned());
+    };
+    let version = match version {
+        Version::V16 => "16",
+        Version::V22 => "22",
+    };
+    let kind = match kind {
+        Kind::Pjsip => "pjsip",
+        Kind::Local => "local",
+    };
+    let both = format!("{version}-{kind}");
+    marks.split(' ').any(|mark| [version, kind, &both].contains(&mark)).then(|| line.to_owned())
+}
+
+/// A line without its times.
+fn shape(line: &str) -> String {
+    line.split(' ').map(|word| if time(word).is_some() { "#" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+fn alike(one: &str, two: &str) -> bool {
+    let times = |line: &str| line.split(' ').filter_map(time).collect::<Vec<f64>>();
+    shape(one) == shape(two) && times(one).iter().zip(times(two)).all(|(one, two)| (one - two).abs() <= TOLERANCE_S)
+}
+
+fn time(word: &str) -> Option<f64> {
+    word.trim_end_matches([':', ',', ';']).parse().ok().filter(|_| word.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{alike, of_this};
+    use crate::lab::Version;
+    use crate::lab::calls::Kind;
+
+    #[test]
+    fn times_may_differ_a_little_and_words_may_not() {
+        assert!(alike("talk 101 + 102 at 1.0: 2.0 s", "talk 101 + 102 at 1.2: 1.8 s"));
+        assert!(!alike("talk 101 + 102 at 1.0: 2.0 s", "talk 101 + 102 at 3.0: 2.0 s"));
+        assert!(!alike("talk 101 + 102 at 1.0: 2.0 s", "talk 101 + 103 at 1.0: 2.0 s"));
+    }
+
+    #[test]
+    fn a_marked_line_holds_only_there() {
+        let line = "  try 101 at 0.0: answered  [local 16-pjsip]";
+        assert!(of_this(line, Version::V22, Kind::Local).is_some());
+        assert!(of_this(line, Version::V16, Kind::Pjsip).is_some());
+        assert!(of_this(line, Version::V22, Kind::Pjsip).is_none());
+    }
+}
