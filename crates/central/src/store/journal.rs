@@ -1,10 +1,10 @@
 //! What the desk writes: statuses, wishes and memberships, in order, by one task, so that a slow disk never holds a call up.
 
 use central_api::{ChangedBy, NextStatus, QueueId, ReasonClass, ReasonId, Status, UserId};
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 
+use super::engine::{Transaction, query};
 use super::{Store, StoreError, codec};
 
 /// One thing to remember.
@@ -95,7 +95,7 @@ impl Journal {
                 let mut written = write(&store, &batch).await;
                 while let Err(error) = &written {
                     // What the database can never take must not stop what lies behind it.
-                    if !is_passing(error) {
+                    if !error.is_passing() {
                         break;
                     }
                     tracing::error!(%error, "cannot write statuses and memberships; trying again");
@@ -131,39 +131,29 @@ impl Journal {
     }
 }
 
-/// Whether it may go by itself: a full disk, a lock, a lost connection; not a broken rule of the schema.
-fn is_passing(error: &StoreError) -> bool {
-    match error {
-        StoreError::Database(sqlx::Error::Database(error)) => {
-            matches!(error.kind(), sqlx::error::ErrorKind::Other)
-        }
-        StoreError::Database(sqlx::Error::PoolClosed) => false,
-        StoreError::Database(_) => true,
-        _ => false,
-    }
-}
-
 async fn write(store: &Store, batch: &[Entry]) -> Result<(), StoreError> {
     if batch.iter().all(|entry| entry.records.is_empty()) {
         return Ok(());
     }
-    let mut tx = store.begin().await?;
-    for record in batch.iter().flat_map(|entry| &entry.records) {
-        write_one(&mut tx, record).await?;
-    }
-    tx.commit().await?;
-    Ok(())
+    store
+        .write(|mut tx| async move {
+            for record in batch.iter().flat_map(|entry| &entry.records) {
+                write_one(&mut tx, record).await?;
+            }
+            tx.commit().await
+        })
+        .await
 }
 
-async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), StoreError> {
+async fn write_one(tx: &mut Transaction, record: &Record) -> Result<(), StoreError> {
     match record {
         Record::Status { user, status, class, session } => {
-            sqlx::query("UPDATE status_intervals SET ended_ms = $1 WHERE user_id = $2 AND ended_ms IS NULL")
+            query("UPDATE status_intervals SET ended_ms = $1 WHERE user_id = $2 AND ended_ms IS NULL")
                 .bind(status.since_ms)
                 .bind(user.0)
-                .execute(&mut *tx)
+                .execute(tx)
                 .await?;
-            sqlx::query(
+            query(
                 "INSERT INTO status_intervals (user_id, started_ms, kind, reason_id, class, until_ms, changed_by, session_id) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
@@ -175,20 +165,20 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(status.until_ms)
             .bind(codec::json(&status.by)?)
             .bind(session)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
         Record::Next { user, next } => {
-            sqlx::query("UPDATE users SET next_kind = $1, next_reason = $2, next_chosen_ms = $3 WHERE id = $4")
+            query("UPDATE users SET next_kind = $1, next_reason = $2, next_chosen_ms = $3 WHERE id = $4")
                 .bind(next.as_ref().map(|next| codec::word(&next.kind)).transpose()?)
                 .bind(next.as_ref().and_then(|next| next.reason).map(|reason| reason.0))
                 .bind(next.as_ref().map(|next| next.chosen_at_ms))
                 .bind(user.0)
-                .execute(&mut *tx)
+                .execute(tx)
                 .await?;
         }
         Record::Wish { user, queue, joined, by, at_ms } => {
-            sqlx::query(
+            query(
                 "UPDATE members SET joined = $1, changed_by = $2, changed_ms = $3 WHERE user_id = $4 AND queue_id = $5",
             )
             .bind(i64::from(*joined))
@@ -196,19 +186,19 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(at_ms)
             .bind(user.0)
             .bind(queue.0)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
         Record::Membership { user, queue, present, paused, pause_reason, cause, at_ms } => {
-            sqlx::query(
+            query(
                 "UPDATE membership_intervals SET ended_ms = $1 WHERE user_id = $2 AND queue_id = $3 AND ended_ms IS NULL",
             )
             .bind(at_ms)
             .bind(user.0)
             .bind(queue.0)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
-            sqlx::query(
+            query(
                 "INSERT INTO membership_intervals (queue_id, user_id, started_ms, present, paused, pause_reason, cause) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
@@ -219,7 +209,7 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(i64::from(*paused))
             .bind(pause_reason)
             .bind(*cause)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
     }
@@ -234,14 +224,14 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn remembered(&self) -> Result<BTreeMap<UserId, Remembered>, StoreError> {
-        let rows: Vec<OpenStatus> = sqlx::query_as(
+        let rows: Vec<OpenStatus> = query(
             "SELECT user_id, started_ms, kind, reason_id, until_ms, changed_by FROM status_intervals WHERE ended_ms IS NULL",
         )
-        .fetch_all(&self.read)
+        .fetch_all(self.database())
         .await?;
         let nexts: Vec<(i64, String, Option<i64>, i64)> =
-            sqlx::query_as("SELECT id, next_kind, next_reason, next_chosen_ms FROM users WHERE next_kind IS NOT NULL")
-                .fetch_all(&self.read)
+            query("SELECT id, next_kind, next_reason, next_chosen_ms FROM users WHERE next_kind IS NOT NULL")
+                .fetch_all(self.database())
                 .await?;
         let mut remembered = BTreeMap::new();
         for (user, since_ms, kind, reason, until_ms, by) in rows {
