@@ -2,7 +2,7 @@
 //! few places where they need two texts. Nothing outside of here knows SQL.
 //!
 //! A new table is: a file of the same name in `migrations/sqlite/` and `migrations/postgres/`, and a file here with its
-//! statements.
+//! statements; `outbox.rs` is an example with everything in it.
 
 mod apply;
 mod codec;
@@ -11,9 +11,11 @@ mod dialect;
 mod engine;
 mod error;
 mod idempotency;
+mod ids;
 mod journal;
 mod location;
 mod options;
+mod outbox;
 mod seal;
 mod sessions;
 mod sip;
@@ -28,9 +30,11 @@ pub use configuration::{Configuration, Member, PbxRow, Phone, Queue, ReasonRow, 
 pub use engine::Engine;
 pub use error::StoreError;
 pub use idempotency::{Claim, Stored};
+pub use ids::IdBlock;
 pub use journal::{Journal, Record, Remembered};
 pub use location::{Location, LocationError, Server};
 pub use options::StoreOptions;
+pub use outbox::{Event, Events, Told};
 pub use seal::SealingKey;
 pub(crate) use seal::fill;
 pub use sessions::{Opened, Opening, SessionRow};
