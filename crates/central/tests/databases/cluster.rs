@@ -63,6 +63,26 @@ impl Private {
         run(&self.shared.home, &self.name, sql).await;
     }
 
+    /// Every value of every table, bytes as letters where they are some.
+    pub async fn everything(&self) -> String {
+        let mut connection = self.connect().await;
+        let columns: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
+             WHERE table_schema = 'public'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        let mut everything = String::new();
+        for (table, column, kind) in columns {
+            let value = if kind == "bytea" { format!("encode({column}, 'escape')") } else { format!("{column}::text") };
+            let all = format!("SELECT COALESCE(string_agg({value}, ' '), '') FROM {table}");
+            let all: String = sqlx::query_scalar(AssertSqlSafe(all)).fetch_one(&mut connection).await.unwrap();
+            everything += &all;
+        }
+        everything
+    }
+
     /// A connection by hand.
     pub async fn connect(&self) -> PgConnection {
         connect(&self.shared.home, &self.name).await

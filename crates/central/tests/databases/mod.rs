@@ -18,7 +18,7 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     /// With the tables in it.
-    pub async fn new(engine: Engine) -> Self {
+    pub async fn on(engine: Engine) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut options = StoreOptions::new(dir.path().join("data"));
         #[cfg(unix)]
@@ -40,32 +40,41 @@ impl TestDatabase {
         database
     }
 
+    /// Whether these bytes stand anywhere in it, or in a file beside it.
+    pub async fn holds(&self, bytes: &str) -> bool {
+        let files = std::fs::read_dir(&self.options.data_dir).unwrap().map(|entry| entry.unwrap().path());
+        let mut everything: Vec<Vec<u8>> = files.map(|file| std::fs::read(file).unwrap()).collect();
+        #[cfg(unix)]
+        if let Some(postgres) = &self.postgres {
+            everything.push(postgres.everything().await.into_bytes());
+        }
+        assert!(everything.iter().any(|part| !part.is_empty()));
+        everything.iter().any(|part| part.windows(bytes.len()).any(|window| window == bytes.as_bytes()))
+    }
+
     /// Opens it; another handle each time.
     pub async fn store(&self) -> Store {
         Store::create(&self.options).await.unwrap()
     }
 }
 
-/// Makes two tests of each function: `on_sqlite`, and `on_postgres`, which `cargo xtask test` leaves out by its name where
-/// there is no PostgreSQL.
+/// Makes two tests of each function that takes what `$of` opens: `name::on_sqlite`, and `name::on_postgres`, which
+/// `cargo xtask test` leaves out by its name where there is no PostgreSQL.
 macro_rules! on_both_engines {
-    ($($(#[$attribute:meta])* async fn $name:ident($database:ident: TestDatabase) $body:block)*) => {$(
+    ($of:ty: $($name:ident),* $(,)?) => {$(
         mod $name {
             use super::*;
+            use linedesk_central::store::Engine;
 
-            async fn on($database: TestDatabase) $body
-
-            $(#[$attribute])*
             #[tokio::test]
             async fn on_sqlite() {
-                on(TestDatabase::new(linedesk_central::store::Engine::Sqlite).await).await;
+                super::$name(<$of>::on(Engine::Sqlite).await).await;
             }
 
-            $(#[$attribute])*
             #[cfg(unix)]
             #[tokio::test]
             async fn on_postgres() {
-                on(TestDatabase::new(linedesk_central::store::Engine::Postgres).await).await;
+                super::$name(<$of>::on(Engine::Postgres).await).await;
             }
         }
     )*};

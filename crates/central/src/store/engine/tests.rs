@@ -38,228 +38,243 @@ fn bind_thing((id, number, text): &(i64, Option<i64>, String), row: &mut Argumen
     row.add(id).add(*number).add(text);
 }
 
-on_both_engines! {
-    async fn every_kind_of_value_comes_back(database: TestDatabase) {
-        let store = with_things(&database).await;
-        let mut tx = store.begin().await.unwrap();
-        for (id, number, real, text, bytes) in [
-            (1, Some(i64::MAX), Some(-0.5), Some("Ж🙂'\"%"), Some(&b"\x00\xff"[..])),
-            (2, None, None, None, None),
-            (3, Some(i64::MIN), Some(f64::MAX), Some(""), Some(&[][..])),
-            (4, Some(0), Some(0.1 + 0.2), Some("a\0b"), None),
-        ] {
-            let done = query("INSERT INTO things (id, number, real, text, bytes) VALUES ($1, $2, $3, $4, $5)")
-                .bind(id)
-                .bind(number)
-                .bind(real)
-                .bind(text)
-                .bind(bytes)
-                .execute(&mut tx)
-                .await;
-            assert_eq!(done.unwrap(), 1);
-        }
-        tx.commit().await.unwrap();
-        let rows: Vec<Row> = query("SELECT * FROM things ORDER BY id").fetch_all(store.database()).await.unwrap();
-        assert_eq!(rows[0].get::<i64>("number").unwrap(), i64::MAX);
-        assert_eq!(rows[0].get::<f64>("real").unwrap(), -0.5);
-        assert_eq!(rows[0].get::<&str>("text").unwrap(), "Ж🙂'\"%");
-        assert_eq!(rows[0].get::<Vec<u8>>("bytes").unwrap(), b"\x00\xff");
-        assert_eq!(rows[1].get::<Option<i64>>("number").unwrap(), None);
-        assert_eq!(rows[1].get::<Option<f64>>("real").unwrap(), None);
-        assert_eq!(rows[1].get::<Option<String>>("text").unwrap(), None);
-        assert_eq!(rows[1].get::<Option<&[u8]>>("bytes").unwrap(), None);
-        assert_eq!(rows[2].get::<Option<&str>>("text").unwrap(), Some(""), "nothing is not an empty text");
-        assert_eq!(rows[2].get::<Option<&[u8]>>("bytes").unwrap(), Some(&[][..]));
-        assert_eq!(rows[3].get::<f64>("real").unwrap(), 0.1 + 0.2, "to the last bit");
-        assert_eq!(rows[3].get::<&str>("text").unwrap(), "a\u{fffd}b", "both hold the same");
-        for (wrong, words) in [
-            (rows[1].get::<i64>("number").unwrap_err(), "NULL"),
-            (rows[0].get::<u16>("number").unwrap_err(), "out of range"),
-            (rows[0].get::<i64>("text").unwrap_err(), "text"),
-            (rows[0].get::<i64>("nothing").unwrap_err(), "nothing"),
-        ] {
-            assert!(matches!(wrong, StoreError::Row(_)) && wrong.to_string().contains(words), "{wrong}");
-        }
+on_both_engines!(
+    TestDatabase:
+    every_kind_of_value_comes_back,
+    a_transaction_that_is_dropped_or_failed_leaves_nothing,
+    a_statement_given_up_in_the_middle_harms_nobody,
+    writers_come_one_after_the_other,
+    a_snapshot_stays_in_its_moment,
+    compare_and_set_has_one_winner,
+    many_rows_are_inserted_and_changed,
+    many_rows_give_back_what_they_became,
+    text_is_compared_and_ordered_by_its_bytes,
+    the_pairs_of_the_dialect_mean_the_same,
+);
+
+async fn every_kind_of_value_comes_back(database: TestDatabase) {
+    let store = with_things(&database).await;
+    let mut tx = store.begin().await.unwrap();
+    for (id, number, real, text, bytes) in [
+        (1, Some(i64::MAX), Some(-0.5), Some("Ж🙂'\"%"), Some(&b"\x00\xff"[..])),
+        (2, None, None, None, None),
+        (3, Some(i64::MIN), Some(f64::MAX), Some(""), Some(&[][..])),
+        (4, Some(0), Some(0.1 + 0.2), Some("a\0b"), None),
+    ] {
+        let done = query("INSERT INTO things (id, number, real, text, bytes) VALUES ($1, $2, $3, $4, $5)")
+            .bind(id)
+            .bind(number)
+            .bind(real)
+            .bind(text)
+            .bind(bytes)
+            .execute(&mut tx)
+            .await;
+        assert_eq!(done.unwrap(), 1);
     }
-
-    async fn a_transaction_that_is_dropped_or_failed_leaves_nothing(database: TestDatabase) {
-        let store = with_things(&database).await;
-        let insert = || query("INSERT INTO things (id) VALUES ($1)").bind(1_i64);
-        let mut dropped = store.begin().await.unwrap();
-        insert().execute(&mut dropped).await.unwrap();
-        drop(dropped);
-
-        let mut failed = store.begin().await.unwrap();
-        insert().execute(&mut failed).await.unwrap();
-        let twice = insert().execute(&mut failed).await.unwrap_err();
-        assert!(twice.is_unique_violation() && !twice.is_passing(), "{twice}");
-        let refused = failed.commit().await.unwrap_err();
-        assert!(refused.to_string().contains("failed statement"), "{refused}");
-        assert_eq!(count(&store).await, 0);
-
-        let mut well = store.begin().await.unwrap();
-        insert().execute(&mut well).await.unwrap();
-        well.commit().await.unwrap();
-        assert_eq!(count(&store).await, 1);
+    tx.commit().await.unwrap();
+    let rows: Vec<Row> = query("SELECT * FROM things ORDER BY id").fetch_all(store.database()).await.unwrap();
+    assert_eq!(rows[0].get::<i64>("number").unwrap(), i64::MAX);
+    assert_eq!(rows[0].get::<f64>("real").unwrap(), -0.5);
+    assert_eq!(rows[0].get::<&str>("text").unwrap(), "Ж🙂'\"%");
+    assert_eq!(rows[0].get::<Vec<u8>>("bytes").unwrap(), b"\x00\xff");
+    assert_eq!(rows[1].get::<Option<i64>>("number").unwrap(), None);
+    assert_eq!(rows[1].get::<Option<f64>>("real").unwrap(), None);
+    assert_eq!(rows[1].get::<Option<String>>("text").unwrap(), None);
+    assert_eq!(rows[1].get::<Option<&[u8]>>("bytes").unwrap(), None);
+    assert_eq!(rows[2].get::<Option<&str>>("text").unwrap(), Some(""), "nothing is not an empty text");
+    assert_eq!(rows[2].get::<Option<&[u8]>>("bytes").unwrap(), Some(&[][..]));
+    assert_eq!(rows[3].get::<f64>("real").unwrap(), 0.1 + 0.2, "to the last bit");
+    assert_eq!(rows[3].get::<&str>("text").unwrap(), "a\u{fffd}b", "both hold the same");
+    for (wrong, words) in [
+        (rows[1].get::<i64>("number").unwrap_err(), "NULL"),
+        (rows[0].get::<u16>("number").unwrap_err(), "out of range"),
+        (rows[0].get::<i64>("text").unwrap_err(), "text"),
+        (rows[0].get::<i64>("nothing").unwrap_err(), "nothing"),
+    ] {
+        assert!(matches!(wrong, StoreError::Row(_)) && wrong.to_string().contains(words), "{wrong}");
     }
+}
 
-    async fn a_statement_given_up_in_the_middle_harms_nobody(database: TestDatabase) {
-        let mut options = database.options.clone();
-        options.patience = Duration::from_millis(300);
-        let (patient, store) = (with_things(&database).await, Store::open(&options).await.unwrap());
-        let mut holds = patient.begin().await.unwrap();
-        query("INSERT INTO things (id) VALUES (1)").execute(&mut holds).await.unwrap();
-        // Whoever waits for the writer gives up: once by itself, once because nobody wants the answer any more.
-        let busy = store.begin().await.unwrap_err();
-        assert!(matches!(busy, StoreError::Busy(_)) && busy.is_passing(), "{busy}");
-        assert!(tokio::time::timeout(Duration::from_millis(50), store.begin()).await.is_err());
-        // Readers go on beside the writer.
-        assert_eq!(count(&store).await, 0);
-        holds.commit().await.unwrap();
-        let mut well = store.begin().await.unwrap();
-        query("INSERT INTO things (id) VALUES (2)").execute(&mut well).await.unwrap();
-        well.commit().await.unwrap();
-        assert_eq!(count(&store).await, 2);
-    }
+async fn a_transaction_that_is_dropped_or_failed_leaves_nothing(database: TestDatabase) {
+    let store = with_things(&database).await;
+    let insert = || query("INSERT INTO things (id) VALUES ($1)").bind(1_i64);
+    let mut dropped = store.begin().await.unwrap();
+    insert().execute(&mut dropped).await.unwrap();
+    drop(dropped);
 
-    async fn writers_come_one_after_the_other(database: TestDatabase) {
-        // Two programs: each has a pool of its own.
-        let (one, two) = (with_things(&database).await, database.store().await);
-        query("SELECT 1").fetch_all::<Row>(two.database()).await.unwrap();
-        let mut tx = one.begin().await.unwrap();
-        query("INSERT INTO things (id, number) VALUES (1, 0)").execute(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
-        let add = async |store: &Store| {
-            for _ in 0..50 {
-                store
-                    .write(|mut tx| async move {
-                        // Read and written apart: only right if nobody comes in between.
-                        let number: i64 =
-                            query("SELECT number FROM things WHERE id = 1").fetch_scalar(&mut tx).await?;
-                        query("UPDATE things SET number = $1").bind(number + 1).execute(&mut tx).await?;
-                        tx.commit().await
-                    })
-                    .await
-                    .unwrap();
-            }
-        };
-        tokio::join!(add(&one), add(&two), add(&one));
-        let number: i64 = query("SELECT number FROM things").fetch_scalar(one.database()).await.unwrap();
-        assert_eq!(number, 150);
-    }
+    let mut failed = store.begin().await.unwrap();
+    insert().execute(&mut failed).await.unwrap();
+    let twice = insert().execute(&mut failed).await.unwrap_err();
+    assert!(twice.is_unique_violation() && !twice.is_passing(), "{twice}");
+    let refused = failed.commit().await.unwrap_err();
+    assert!(refused.to_string().contains("failed statement"), "{refused}");
+    assert_eq!(count(&store).await, 0);
 
-    async fn a_snapshot_stays_in_its_moment(database: TestDatabase) {
-        let store = with_things(&database).await;
-        let mut now = store.snapshot().await.unwrap();
-        let before: i64 = query("SELECT COUNT(*) FROM things").fetch_scalar(&mut now).await.unwrap();
-        let mut tx = store.begin().await.unwrap();
-        query("INSERT INTO things (id) VALUES (1)").execute(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
-        let still: i64 = query("SELECT COUNT(*) FROM things").fetch_scalar(&mut now).await.unwrap();
-        drop(now);
-        assert_eq!((before, still, count(&store).await), (0, 0, 1));
-    }
+    let mut well = store.begin().await.unwrap();
+    insert().execute(&mut well).await.unwrap();
+    well.commit().await.unwrap();
+    assert_eq!(count(&store).await, 1);
+}
 
-    async fn compare_and_set_has_one_winner(database: TestDatabase) {
-        let store = with_things(&database).await;
-        let mut tx = store.begin().await.unwrap();
-        query("INSERT INTO things (id, number) VALUES (1, 0)").execute(&mut tx).await.unwrap();
-        tx.commit().await.unwrap();
-        let claim = async |who: i64| -> Option<i64> {
-            let mut tx = store.begin().await.unwrap();
-            let won = query("UPDATE things SET number = $1 WHERE id = 1 AND number = 0 RETURNING number")
-                .bind(who)
-                .fetch_scalar_optional(&mut tx)
+async fn a_statement_given_up_in_the_middle_harms_nobody(database: TestDatabase) {
+    let mut options = database.options.clone();
+    options.patience = Duration::from_millis(300);
+    let (patient, store) = (with_things(&database).await, Store::open(&options).await.unwrap());
+    let mut holds = patient.begin().await.unwrap();
+    query("INSERT INTO things (id) VALUES (1)").execute(&mut holds).await.unwrap();
+    // Whoever waits for the writer gives up: once by itself, once because nobody wants the answer any more.
+    let busy = store.begin().await.unwrap_err();
+    assert!(matches!(busy, StoreError::Busy(_)) && busy.is_passing(), "{busy}");
+    assert!(tokio::time::timeout(Duration::from_millis(50), store.begin()).await.is_err());
+    // Readers go on beside the writer.
+    assert_eq!(count(&store).await, 0);
+    holds.commit().await.unwrap();
+    let mut well = store.begin().await.unwrap();
+    query("INSERT INTO things (id) VALUES (2)").execute(&mut well).await.unwrap();
+    well.commit().await.unwrap();
+    assert_eq!(count(&store).await, 2);
+}
+
+async fn writers_come_one_after_the_other(database: TestDatabase) {
+    // Two programs: each has a pool of its own.
+    let (one, two) = (with_things(&database).await, database.store().await);
+    query("SELECT 1").fetch_all::<Row>(two.database()).await.unwrap();
+    let mut tx = one.begin().await.unwrap();
+    query("INSERT INTO things (id, number) VALUES (1, 0)").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let add = async |store: &Store| {
+        for _ in 0..50 {
+            store
+                .write(|mut tx| async move {
+                    // Read and written apart: only right if nobody comes in between.
+                    let number: i64 = query("SELECT number FROM things WHERE id = 1").fetch_scalar(&mut tx).await?;
+                    query("UPDATE things SET number = $1").bind(number + 1).execute(&mut tx).await?;
+                    tx.commit().await
+                })
                 .await
                 .unwrap();
-            tx.commit().await.unwrap();
-            won
-        };
-        let (a, b, c) = tokio::join!(claim(1), claim(2), claim(3));
-        assert_eq!([a, b, c].iter().flatten().count(), 1, "{a:?} {b:?} {c:?}");
-    }
-
-    async fn many_rows_are_inserted_and_changed(database: TestDatabase) {
-        let store = with_things(&database).await;
-        for rows in [1_i64, 2, 3, 255, 256, 257, 1_000] {
-            let things: Vec<_> =
-                (0..rows).map(|id| (id, (id % 3 != 0).then_some(id * rows), format!("{id} of {rows}"))).collect();
-            let mut tx = store.begin().await.unwrap();
-            let touched = tx.insert(&THINGS, &things, bind_thing).await.unwrap();
-            tx.commit().await.unwrap();
-            assert_eq!(touched, u64::try_from(rows).unwrap());
-            let found: Vec<(i64, Option<i64>, String)> =
-                query("SELECT id, number, text FROM things ORDER BY id").fetch_all(store.database()).await.unwrap();
-            assert!(found == things, "{rows}");
         }
+    };
+    tokio::join!(add(&one), add(&two), add(&one));
+    let number: i64 = query("SELECT number FROM things").fetch_scalar(one.database()).await.unwrap();
+    assert_eq!(number, 150);
+}
+
+async fn a_snapshot_stays_in_its_moment(database: TestDatabase) {
+    let store = with_things(&database).await;
+    let mut now = store.snapshot().await.unwrap();
+    let before: i64 = query("SELECT COUNT(*) FROM things").fetch_scalar(&mut now).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    query("INSERT INTO things (id) VALUES (1)").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let still: i64 = query("SELECT COUNT(*) FROM things").fetch_scalar(&mut now).await.unwrap();
+    drop(now);
+    assert_eq!((before, still, count(&store).await), (0, 0, 1));
+}
+
+async fn compare_and_set_has_one_winner(database: TestDatabase) {
+    let store = with_things(&database).await;
+    let mut tx = store.begin().await.unwrap();
+    query("INSERT INTO things (id, number) VALUES (1, 0)").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let claim = async |who: i64| -> Option<i64> {
         let mut tx = store.begin().await.unwrap();
-        assert_eq!(tx.insert::<(i64, Option<i64>, String)>(&THINGS, &[], bind_thing).await.unwrap(), 0);
-        let short = tx.insert(&THINGS, &[1_i64], |id, row| { row.add(id).add(7); }).await.unwrap_err();
-        assert!(short.to_string().contains("2 values are bound"), "{short}");
-    }
-
-    async fn many_rows_give_back_what_they_became(database: TestDatabase) {
-        static KEYED: Insert = Insert::new(
-            "INSERT INTO things (id, text)",
-            "ON CONFLICT (id) DO UPDATE SET number = COALESCE(things.number, 0) + 1 RETURNING id, number, text",
-        );
-        let store = with_things(&database).await;
-        let names: Vec<(i64, String)> = (0..300).map(|id| (id, format!("name {id}"))).collect();
-        let bind = |(id, name): &(i64, String), row: &mut Arguments| {
-            row.add(id).add(name);
-        };
-        for expected in [None, Some(1), Some(2)] {
-            let mut tx = store.begin().await.unwrap();
-            let mut back: Vec<(i64, Option<i64>, String)> = tx.insert_returning(&KEYED, &names, bind).await.unwrap();
-            tx.commit().await.unwrap();
-            back.sort();
-            let right: Vec<_> = names.iter().map(|(id, name)| (*id, expected, name.clone())).collect();
-            assert_eq!(back, right);
-        }
-    }
-
-    async fn text_is_compared_and_ordered_by_its_bytes(database: TestDatabase) {
-        let store = database.store().await;
-        let mut tx = store.begin().await.unwrap();
-        for key in ["b", "B", "ä", "a", "Ж", "_", "A-1", "A1"] {
-            query("INSERT INTO id_counters (kind, next_id) VALUES ($1, 1)").bind(key).execute(&mut tx).await.unwrap();
-        }
-        tx.commit().await.unwrap();
-        let ordered: Vec<(String,)> =
-            query("SELECT kind FROM id_counters ORDER BY kind").fetch_all(store.database()).await.unwrap();
-        let ordered: Vec<&str> = ordered.iter().map(|(kind,)| kind.as_str()).collect();
-        assert_eq!(ordered, ["A-1", "A1", "B", "_", "a", "b", "ä", "Ж"]);
-        let between: i64 = query("SELECT COUNT(*) FROM id_counters WHERE kind >= $1 AND kind < $2")
-            .bind("A")
-            .bind("B")
-            .fetch_scalar(store.database())
+        let won = query("UPDATE things SET number = $1 WHERE id = 1 AND number = 0 RETURNING number")
+            .bind(who)
+            .fetch_scalar_optional(&mut tx)
             .await
             .unwrap();
-        assert_eq!(between, 2);
-    }
-
-    async fn the_pairs_of_the_dialect_mean_the_same(database: TestDatabase) {
-        let store = database.store().await;
-        let engine = store.engine();
-        let tenants: i64 =
-            query(dialect::TENANT_TABLES.on(engine)).fetch_scalar(store.database()).await.unwrap();
-        assert_eq!(tenants, 1);
-        // Writing may write, reading may not, and both are transactions.
-        let mut tx = store.begin().await.unwrap();
-        query("UPDATE tenant SET revision = revision + 1").execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
-        let mut now = store.snapshot().await.unwrap();
-        let refused = query("UPDATE tenant SET revision = revision + 1 RETURNING revision")
-            .fetch_scalar::<i64>(&mut now)
-            .await
-            .unwrap_err();
-        assert!(refused.to_string().contains("read"), "{refused}");
+        won
+    };
+    let (a, b, c) = tokio::join!(claim(1), claim(2), claim(3));
+    assert_eq!([a, b, c].iter().flatten().count(), 1, "{a:?} {b:?} {c:?}");
+}
+
+async fn many_rows_are_inserted_and_changed(database: TestDatabase) {
+    let store = with_things(&database).await;
+    for rows in [1_i64, 2, 3, 255, 256, 257, 1_000] {
+        let things: Vec<_> =
+            (0..rows).map(|id| (id, (id % 3 != 0).then_some(id * rows), format!("{id} of {rows}"))).collect();
+        let mut tx = store.begin().await.unwrap();
+        let touched = tx.insert(&THINGS, &things, bind_thing).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(touched, u64::try_from(rows).unwrap());
+        let found: Vec<(i64, Option<i64>, String)> =
+            query("SELECT id, number, text FROM things ORDER BY id").fetch_all(store.database()).await.unwrap();
+        assert!(found == things, "{rows}");
     }
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.insert::<(i64, Option<i64>, String)>(&THINGS, &[], bind_thing).await.unwrap(), 0);
+    let short = tx
+        .insert(&THINGS, &[1_i64], |id, row| {
+            row.add(id).add(7);
+        })
+        .await
+        .unwrap_err();
+    assert!(short.to_string().contains("2 values are bound"), "{short}");
+}
+
+async fn many_rows_give_back_what_they_became(database: TestDatabase) {
+    static KEYED: Insert = Insert::new(
+        "INSERT INTO things (id, text)",
+        "ON CONFLICT (id) DO UPDATE SET number = COALESCE(things.number, 0) + 1 RETURNING id, number, text",
+    );
+    let store = with_things(&database).await;
+    let names: Vec<(i64, String)> = (0..300).map(|id| (id, format!("name {id}"))).collect();
+    let bind = |(id, name): &(i64, String), row: &mut Arguments| {
+        row.add(id).add(name);
+    };
+    for expected in [None, Some(1), Some(2)] {
+        let mut tx = store.begin().await.unwrap();
+        let mut back: Vec<(i64, Option<i64>, String)> = tx.insert_returning(&KEYED, &names, bind).await.unwrap();
+        tx.commit().await.unwrap();
+        back.sort();
+        let right: Vec<_> = names.iter().map(|(id, name)| (*id, expected, name.clone())).collect();
+        assert_eq!(back, right);
+    }
+}
+
+async fn text_is_compared_and_ordered_by_its_bytes(database: TestDatabase) {
+    let store = database.store().await;
+    let mut tx = store.begin().await.unwrap();
+    for key in ["b", "B", "ä", "a", "Ж", "_", "A-1", "A1"] {
+        query("INSERT INTO id_counters (kind, next_id) VALUES ($1, 1)").bind(key).execute(&mut tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let ordered: Vec<(String,)> =
+        query("SELECT kind FROM id_counters ORDER BY kind").fetch_all(store.database()).await.unwrap();
+    let ordered: Vec<&str> = ordered.iter().map(|(kind,)| kind.as_str()).collect();
+    assert_eq!(ordered, ["A-1", "A1", "B", "_", "a", "b", "ä", "Ж"]);
+    let between: i64 = query("SELECT COUNT(*) FROM id_counters WHERE kind >= $1 AND kind < $2")
+        .bind("A")
+        .bind("B")
+        .fetch_scalar(store.database())
+        .await
+        .unwrap();
+    assert_eq!(between, 2);
+}
+
+async fn the_pairs_of_the_dialect_mean_the_same(database: TestDatabase) {
+    let store = database.store().await;
+    let engine = store.engine();
+    let tenants: i64 = query(dialect::TENANT_TABLES.on(engine)).fetch_scalar(store.database()).await.unwrap();
+    assert_eq!(tenants, 1);
+    // Writing may write, reading may not, and both are transactions.
+    let mut tx = store.begin().await.unwrap();
+    query("UPDATE tenant SET revision = revision + 1").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut now = store.snapshot().await.unwrap();
+    let refused = query("UPDATE tenant SET revision = revision + 1 RETURNING revision")
+        .fetch_scalar::<i64>(&mut now)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("read"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_full_disk_passes() {
-    let database = TestDatabase::new(Engine::Sqlite).await;
+    let database = TestDatabase::on(Engine::Sqlite).await;
     let store = with_things(&database).await;
     let fill = async || {
         let things: Vec<_> = (0..200).map(|id| (id, None, "x".repeat(5_000))).collect();
@@ -288,7 +303,7 @@ async fn a_full_disk_passes() {
 #[tokio::test]
 async fn a_lost_race_is_run_again_on_postgres() {
     use std::sync::atomic::{AtomicU32, Ordering};
-    let database = TestDatabase::new(Engine::Postgres).await;
+    let database = TestDatabase::on(Engine::Postgres).await;
     let store = with_things(&database).await;
     let postgres = database.postgres.as_ref().unwrap();
     postgres.run("INSERT INTO things (id, number) VALUES (1, 0), (2, 0)").await;
