@@ -55,8 +55,58 @@ pub(super) async fn next_ids(tx: &mut Transaction, kind: &str, count: u32) -> Re
     .bind(count)
     .fetch_scalar(&mut *tx)
     .await?;
-    if next > MOST {
+    if next - 1 > MOST {
         return Err(StoreError::NoIds(kind.to_owned()));
     }
     Ok(next - count..next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IdBlock, MOST};
+    use crate::store::StoreError;
+    use crate::store::databases::{TestDatabase, on_both_engines};
+    use crate::store::engine::query;
+
+    on_both_engines!(TestDatabase: blocks_are_of_one_alone, ids_end_where_javascript_ends);
+
+    fn all(mut block: IdBlock) -> Vec<i64> {
+        let left = block.left();
+        let ids: Vec<i64> = std::iter::from_fn(|| block.take()).collect();
+        assert_eq!((ids.len() as u64, block.left()), (left, 0));
+        ids
+    }
+
+    async fn blocks_are_of_one_alone(database: TestDatabase) {
+        let (one, two) = (database.store().await, database.store().await);
+        assert_eq!(all(one.reserve_ids("call", 3).await.unwrap()), [1, 2, 3]);
+        assert_eq!(all(two.reserve_ids("customer", 1).await.unwrap()), [1], "each kind by itself");
+        assert_eq!(all(two.reserve_ids("call", 0).await.unwrap()), [0; 0]);
+        let reserving = async |store: &crate::store::Store| {
+            let mut ids = Vec::new();
+            for count in 1..20 {
+                ids.extend(all(store.reserve_ids("call", count).await.unwrap()));
+            }
+            ids
+        };
+        let (a, b, c) = tokio::join!(reserving(&one), reserving(&two), reserving(&one));
+        let mut ids = [a, b, c].concat();
+        ids.sort_unstable();
+        assert!(ids.iter().copied().eq(4..4 + 3 * 190), "none twice, none lost: {ids:?}");
+    }
+
+    async fn ids_end_where_javascript_ends(database: TestDatabase) {
+        let store = database.store().await;
+        store.reserve_ids("call", 1).await.unwrap();
+        store
+            .write(|mut tx| async move {
+                query("UPDATE id_counters SET next_id = $1").bind(MOST).execute(&mut tx).await?;
+                tx.commit().await
+            })
+            .await
+            .unwrap();
+        assert_eq!(all(store.reserve_ids("call", 1).await.unwrap()), [MOST]);
+        let none = store.reserve_ids("call", 1).await.unwrap_err();
+        assert!(matches!(none, StoreError::NoIds(_)) && !none.is_passing(), "{none}");
+    }
 }

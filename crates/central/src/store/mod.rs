@@ -22,6 +22,10 @@ mod sip;
 mod softphone;
 mod users;
 
+#[cfg(test)]
+#[path = "../../tests/databases/mod.rs"]
+mod databases;
+
 pub use apply::{
     Input, MemberInput, PasswordHashes, PbxInput, PhoneInput, QueueInput, ReasonInput, TenantInput, UserInput,
 };

@@ -164,3 +164,143 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, Events};
+    use crate::store::databases::{TestDatabase, on_both_engines};
+    use crate::store::{Store, StoreError};
+
+    on_both_engines!(
+        TestDatabase:
+        events_are_read_in_order_and_in_parts,
+        what_is_undone_is_not_told_and_leaves_no_gap,
+        a_reader_never_steps_over_one_that_commits_late,
+        old_events_are_trimmed_and_a_late_reader_hears_of_it,
+    );
+
+    fn event(at_ms: i64, key: &str) -> Event {
+        Event { at_ms, kind: "call-ended", key: key.to_owned(), body: format!("{{\"key\":\"{key}\"}}") }
+    }
+
+    fn keys(events: &Events) -> Vec<&str> {
+        events.events.iter().map(|event| event.key.as_str()).collect()
+    }
+
+    async fn after(store: &Store, id: i64) -> Events {
+        store.events_after(id, 1_000).await.unwrap()
+    }
+
+    async fn events_are_read_in_order_and_in_parts(database: TestDatabase) {
+        let store = database.store().await;
+        assert_eq!((store.last_event().await.unwrap(), after(&store, 0).await.events.len()), (0, 0));
+        store.tell(&[]).await.unwrap();
+        store.tell(&[event(5, "a"), event(3, "b")]).await.unwrap();
+        store.tell(&[event(4, "c")]).await.unwrap();
+        let first = store.events_after(0, 2).await.unwrap();
+        assert_eq!((keys(&first), first.missed), (vec!["a", "b"], 0));
+        let told = &first.events[1];
+        assert_eq!((told.id, told.at_ms, told.kind.as_str()), (2, 3, "call-ended"));
+        assert_eq!(told.body, "{\"key\":\"b\"}");
+        let rest = after(&store, told.id).await;
+        assert_eq!((keys(&rest), rest.missed, store.last_event().await.unwrap()), (vec!["c"], 0, 3));
+        assert_eq!(after(&store, 3).await, Events { events: vec![], missed: 0 });
+    }
+
+    async fn what_is_undone_is_not_told_and_leaves_no_gap(database: TestDatabase) {
+        let store = database.store().await;
+        let undone: Result<(), StoreError> = store
+            .write(|mut tx| async move {
+                tx.tell(&[event(1, "never"), event(1, "happened")]).await?;
+                Err(StoreError::Input("the call is not as it seemed".to_owned()))
+            })
+            .await;
+        assert!(undone.is_err());
+        store.tell(&[event(2, "happened")]).await.unwrap();
+        let all = after(&store, 0).await;
+        assert_eq!((keys(&all), all.events[0].id, all.missed), (vec!["happened"], 1, 0));
+    }
+
+    /// Two programs write what takes unequally long, while a third one reads on and on.
+    async fn a_reader_never_steps_over_one_that_commits_late(database: TestDatabase) {
+        const BATCHES: usize = 40;
+        let (one, two, reader) = (database.store().await, database.store().await, database.store().await);
+        let writing = async |store: &Store, name: &str| {
+            for batch in 0..BATCHES {
+                let events: Vec<Event> = (0..=batch % 7).map(|at| event(0, &format!("{name}{batch}.{at}"))).collect();
+                let events = &events;
+                store
+                    .write(|mut tx| async move {
+                        // Told first and committed late: the ids are taken long before anybody can see them.
+                        tx.tell(events).await?;
+                        for _ in 0..batch % 3 {
+                            tokio::task::yield_now().await;
+                            tx.tell(&[]).await?;
+                        }
+                        tx.commit().await
+                    })
+                    .await
+                    .unwrap();
+            }
+        };
+        let all: usize = 2 * (0..BATCHES).map(|batch| batch % 7 + 1).sum::<usize>();
+        let reading = async {
+            let (mut last, mut read) = (0, Vec::new());
+            while read.len() < all {
+                let part = reader.events_after(last, 5).await.unwrap();
+                assert_eq!(part.missed, 0);
+                for told in part.events {
+                    assert_eq!(told.id, last + 1, "one was stepped over");
+                    last = told.id;
+                    read.push(told.key);
+                }
+            }
+            read
+        };
+        let ((), (), read) = tokio::join!(writing(&one, "a"), writing(&two, "b"), reading);
+        for name in ["a", "b"] {
+            let of_one: Vec<_> = read.iter().filter(|key| key.starts_with(name)).collect();
+            let told = (0..BATCHES).flat_map(|batch| (0..=batch % 7).map(move |at| format!("{name}{batch}.{at}")));
+            assert!(of_one.into_iter().eq(told.collect::<Vec<_>>().iter()), "in the order of each");
+        }
+    }
+
+    async fn old_events_are_trimmed_and_a_late_reader_hears_of_it(database: TestDatabase) {
+        let store = database.store().await;
+        // The clock of one PBX is behind: what it tells late looks old, and stays as long as what is before it.
+        let times = [10, 20, 90, 15, 91];
+        let events: Vec<Event> = times.iter().map(|at_ms| event(*at_ms, &at_ms.to_string())).collect();
+        store.tell(&events).await.unwrap();
+        assert_eq!(store.trim_outbox(50).await.unwrap(), 2);
+        let late = after(&store, 0).await;
+        assert_eq!((keys(&late), late.missed), (vec!["90", "15", "91"], 2));
+        assert_eq!(after(&store, 2).await.missed, 0);
+        assert_eq!(store.trim_outbox(100).await.unwrap(), 3);
+        assert_eq!(after(&store, 3).await, Events { events: vec![], missed: 2 });
+        assert_eq!(after(&store, 5).await, Events { events: vec![], missed: 0 });
+        store.tell(&[event(101, "new")]).await.unwrap();
+        assert_eq!(after(&store, 5).await.events[0].id, 6, "numbers are not given twice");
+    }
+
+    /// Not only the lock of the writer keeps the order: whoever takes ids holds their counter.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn ids_wait_for_those_before_them_on_postgres() {
+        let database = TestDatabase::on(crate::store::Engine::Postgres).await;
+        let store = database.store().await;
+        store.tell(&[event(1, "first")]).await.unwrap();
+        let mut hand = database.postgres.as_ref().unwrap().connect().await;
+        let early = "BEGIN; UPDATE id_counters SET next_id = next_id + 1 WHERE kind = 'outbox'; \
+                     INSERT INTO outbox (id, at_ms, kind, key, body) VALUES (2, 1, 'call-ended', 'early', '')";
+        sqlx::raw_sql(early).execute(&mut hand).await.unwrap();
+        let events = [event(1, "late")];
+        let late = store.tell(&events);
+        tokio::pin!(late);
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut late).await;
+        assert!(waits.is_err(), "it came before what is before it");
+        assert_eq!(keys(&after(&store, 1).await), [""; 0]);
+        sqlx::raw_sql("COMMIT").execute(&mut hand).await.unwrap();
+        late.await.unwrap();
+        assert_eq!(keys(&after(&store, 1).await), ["early", "late"]);
+    }
+}

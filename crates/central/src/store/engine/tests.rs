@@ -5,9 +5,7 @@ use std::time::Duration;
 use super::{Arguments, Engine, Insert, Row, query};
 use crate::store::{Store, StoreError, dialect};
 
-#[path = "../../../tests/databases/mod.rs"]
-mod databases;
-use databases::{TestDatabase, on_both_engines};
+use crate::store::databases::{TestDatabase, on_both_engines};
 
 /// A table of every kind of column.
 async fn with_things(database: &TestDatabase) -> Store {
