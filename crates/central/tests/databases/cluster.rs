@@ -19,6 +19,13 @@ const TEMPLATE: &str = "linedesk_template";
 /// Superuser of the cluster; there is no password.
 const USER: &str = "linedesk";
 
+/// A user who has to give a [`PASSWORD`].
+pub const GUARDED: &str = "guarded";
+/// A user who may do nothing.
+pub const POWERLESS: &str = "powerless";
+/// Of both.
+pub const PASSWORD: &str = "eleven-blue-herons";
+
 /// A database of the shared cluster that no other test knows; deleted with this value.
 pub struct Private {
     shared: Shared,
@@ -34,6 +41,11 @@ impl Private {
     /// With nothing in it.
     pub async fn empty() -> Self {
         Self::copied("template0").await
+    }
+
+    /// With nothing in it, and no letters beyond Western Europe.
+    pub async fn latin() -> Self {
+        Self::copied("template0 ENCODING 'LATIN1'").await
     }
 
     async fn copied(template: &str) -> Self {
@@ -123,6 +135,10 @@ impl Shared {
         let ready = shared.home.join("ready");
         if !ready.exists() {
             shared.run(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await;
+            for role in [GUARDED, POWERLESS] {
+                shared.run(&format!("DROP ROLE IF EXISTS {role}")).await;
+                shared.run(&format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")).await;
+            }
             shared.run(&format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0")).await;
             let data = tempfile::tempdir().unwrap();
             let location = url(&shared.home, USER, TEMPLATE).parse().unwrap();
@@ -158,22 +174,63 @@ impl Shared {
 /// A cluster of one test alone, which it may kill. It ends with the thread that started it.
 pub struct Own {
     dir: tempfile::TempDir,
+    /// Of its socket's name, too.
+    port: u16,
     server: Option<Child>,
 }
 
 impl Own {
-    /// Makes and starts it, with more lines in its configuration.
-    pub async fn start(configuration: &str) -> Self {
-        // Its own directory, since that of a temporary directory belongs to whoever runs the test.
+    /// Makes and starts it.
+    pub async fn start() -> Self {
+        Self::make(5432).started().await
+    }
+
+    /// Makes and starts it, reachable by TLS at a port of loopback, with this certificate and its key (PEM).
+    pub async fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let own = Self::make(free);
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = own.home().join("data").join(name);
+            // Overwritten in place, the file stays the server's.
+            std::fs::copy(own.home().join("data/PG_VERSION"), &file).unwrap();
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, mode(0o600)).unwrap();
+            let owner = std::fs::metadata(own.home()).unwrap();
+            let (user, group) =
+                (std::os::unix::fs::MetadataExt::uid(&owner), std::os::unix::fs::MetadataExt::gid(&owner));
+            std::os::unix::fs::chown(&file, Some(user), Some(group)).unwrap();
+        }
+        own.configure(&format!("listen_addresses = '127.0.0.1'\nport = {free}\nssl = on\n"));
+        own.started().await
+    }
+
+    fn make(port: u16) -> Self {
+        // The server's user has to get through it to what is its own.
         let dir = tempfile::Builder::new().prefix("pg").permissions(mode(0o711)).tempdir().unwrap();
-        let mut own = Self { dir, server: None };
+        let own = Self { dir, port, server: None };
         assert!(script("make", &own.home(), &[]).status().unwrap().success(), "initdb failed");
-        let file = own.home().join("data/postgresql.conf");
-        let lines = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("{lines}\n{configuration}\n")).unwrap();
-        own.start_again().await;
-        run(&own.home(), "postgres", "CREATE DATABASE desk TEMPLATE template0").await;
         own
+    }
+
+    fn configure(&self, lines: &str) {
+        let file = self.home().join("data/postgresql.conf");
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{before}\n{lines}\n")).unwrap();
+    }
+
+    async fn started(mut self) -> Self {
+        self.start_again().await;
+        self.run("CREATE DATABASE desk TEMPLATE template0").await;
+        self
+    }
+
+    /// Port at loopback, with TLS.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn options(&self, database: &str) -> PgConnectOptions {
+        options(&self.home(), database).port(self.port)
     }
 
     /// Directory of the cluster and of its socket.
@@ -186,15 +243,25 @@ impl Own {
         url(&self.home(), USER, "desk")
     }
 
-    /// A statement by hand.
+    /// A statement by hand, in no database of ours.
     pub async fn run(&self, sql: &str) {
-        run(&self.home(), "desk", sql).await;
+        let mut connection = self.options("postgres").connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// A number by hand, from no database of ours.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let mut connection = self.options("postgres").connect().await.unwrap();
+        let number = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        number
     }
 
     /// Starts what was killed, and waits until it answers.
     pub async fn start_again(&mut self) {
         let mut server = script("run", &self.home(), &[]).stdin(Stdio::null()).spawn().unwrap();
-        while PgConnection::connect_with(&options(&self.home(), "postgres")).await.is_err() {
+        while self.options("postgres").connect().await.is_err() {
             if server.try_wait().unwrap().is_some() {
                 // Processes of the one that was killed still hold its memory; they are about to notice.
                 server = script("run", &self.home(), &[]).stdin(Stdio::null()).spawn().unwrap();

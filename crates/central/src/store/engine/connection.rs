@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::value::Encoded;
-use super::{Arguments, Engine, FromRow, Row};
+use super::{Arguments, Engine, FromRow, Row, postgres};
 use crate::store::StoreError;
 
 /// A connection.
@@ -16,8 +16,8 @@ pub struct Connection {
     lent: Option<Lent>,
     /// What errors call the database.
     name: Arc<str>,
-    /// No answer takes longer; a network that swallows everything gives no error of its own.
-    within: Duration,
+    /// How long one waits for a lock, and for a connection to come back sound.
+    patience: Duration,
     /// Asked and not answered: broken, too slow, or given up in the middle.
     owed: bool,
     in_transaction: bool,
@@ -32,8 +32,8 @@ pub(super) enum Lent {
 }
 
 impl Connection {
-    pub(super) fn new(lent: Lent, name: Arc<str>, within: Duration) -> Self {
-        Self { lent: Some(lent), name, within, owed: false, in_transaction: false, failed: false }
+    pub(super) fn new(lent: Lent, name: Arc<str>, patience: Duration) -> Self {
+        Self { lent: Some(lent), name, patience, owed: false, in_transaction: false, failed: false }
     }
 
     pub(super) fn engine(&self) -> Engine {
@@ -102,15 +102,17 @@ impl Connection {
 
     async fn run<T>(&mut self, ask: impl AsyncFnOnce(&mut Lent) -> Result<T, sqlx::Error>) -> Result<T, StoreError> {
         let Some(lent) = &mut self.lent else { return Err(self.fault(sqlx::Error::PoolClosed)) };
+        // A network that swallows everything gives no error of its own.
+        let within = postgres::answers_within(self.patience);
         self.owed = true;
         let answer = match lent {
             // A file gives an answer or an error.
             Lent::Sqlite(_) => ask(lent).await,
-            Lent::Postgres(_) => match tokio::time::timeout(self.within, ask(lent)).await {
+            Lent::Postgres(_) => match tokio::time::timeout(within, ask(lent)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
                     std::io::ErrorKind::TimedOut,
-                    format!("no answer within {} s", self.within.as_secs_f32()),
+                    format!("no answer within {} s", within.as_secs_f32()),
                 ))),
             },
         };
@@ -143,11 +145,11 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let Some(lent) = self.lent.take() else { return };
         match lent {
-            // The pool would ask whether it is sound and wait for the answer, for as long as the network is silent.
             Lent::Postgres(connection) if self.owed => drop(connection.detach()),
-            _ if !self.in_transaction => {}
+            // The pool takes it back by itself: a file is never silent.
+            Lent::Sqlite(_) if !self.in_transaction => {}
             lent => match tokio::runtime::Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(roll_back(lent, self.within))),
+                Ok(runtime) => drop(runtime.spawn(give_back(lent, self.in_transaction, self.patience))),
                 // Closed, and rolled back by that.
                 Err(_) => lent.detach(),
             },
@@ -164,22 +166,29 @@ impl Lent {
     }
 }
 
-/// The next one to use the connection must not find itself inside this transaction.
-async fn roll_back(mut lent: Lent, within: Duration) {
+/// The next one to use the connection must not find itself inside this transaction, and must not wait for a network that has
+/// fallen silent: the pool asks each connection that comes back whether it is sound, and would wait for the answer until TCP
+/// gives up, a quarter of an hour later.
+async fn give_back(lent: Lent, in_transaction: bool, patience: Duration) {
     const ROLLBACK: &str = "ROLLBACK";
-    let rolled_back = match &mut lent {
-        // An error says that there is no transaction any more: SQLite ends it by itself when the disk is full.
-        Lent::Sqlite(connection) => {
-            let _ = sqlx::raw_sql(ROLLBACK).execute(&mut **connection).await;
-            true
+    match lent {
+        Lent::Sqlite(mut connection) => {
+            // An error says that there is no transaction any more: SQLite ends it by itself when the disk is full.
+            let _ = sqlx::raw_sql(ROLLBACK).execute(&mut *connection).await;
         }
-        Lent::Postgres(connection) => {
-            let asked = sqlx::raw_sql(ROLLBACK).execute(&mut **connection);
-            matches!(tokio::time::timeout(within, asked).await, Ok(Ok(_)))
+        Lent::Postgres(mut connection) => {
+            let mut rolled_back = true;
+            if in_transaction {
+                let asked = sqlx::raw_sql(ROLLBACK).execute(&mut *connection);
+                rolled_back = matches!(tokio::time::timeout(patience, asked).await, Ok(Ok(_)));
+            }
+            if rolled_back {
+                // Given up, the connection is closed and its place in the pool is free.
+                let _ = tokio::time::timeout(patience, connection.return_to_pool()).await;
+            } else {
+                drop(connection.detach());
+            }
         }
-    };
-    if !rolled_back {
-        lent.detach();
     }
 }
 

@@ -158,7 +158,7 @@ impl Database {
 
     async fn connection(&self, lent: Result<connection::Lent, sqlx::Error>) -> Result<Connection, StoreError> {
         match lent {
-            Ok(lent) => Ok(Connection::new(lent, self.name.clone(), postgres::answers_within(self.patience))),
+            Ok(lent) => Ok(Connection::new(lent, self.name.clone(), self.patience)),
             // The pool tries again for as long as it may and then does not say what stood in the way.
             Err(sqlx::Error::PoolTimedOut) => Err(match &*self.pools {
                 Pools::Postgres(_, reach) => postgres::why_away(reach, &self.name, self.patience).await,
