@@ -31,7 +31,7 @@ pub enum StoreError {
     #[error("the transaction lost against another one: {0}; try again")]
     Race(#[source] sqlx::Error),
     /// No room.
-    #[error("the database cannot write: {0}; make room on its disk")]
+    #[error("the database cannot write: {0}; make room on its disk, and see that it can be written to")]
     Full(#[source] sqlx::Error),
     /// Not let in.
     #[error(

@@ -69,11 +69,11 @@ impl Store {
     pub async fn create(options: &StoreOptions) -> Result<Self, StoreError> {
         seal::private_dir(&options.data_dir)?;
         let key = SealingKey::create_or_read(&options.key_file())?;
-        let database = Database::open(options, true).await?;
         if options.location == Location::Sqlite {
+            // Before the engine makes it: the files beside it are made as open as it is itself.
             seal::private_file(&options.database_file())?;
         }
-        Ok(Self { database, key })
+        Ok(Self { database: Database::open(options, true).await?, key })
     }
 
     /// Makes it as [`Store::create`] does, but only where there is none.
@@ -81,24 +81,14 @@ impl Store {
     /// # Errors
     /// When there is one already, and as [`Store::create`].
     pub async fn create_new(options: &StoreOptions) -> Result<Self, StoreError> {
-        if Self::is_there(options).await? {
+        let is_there = match options.location {
+            Location::Sqlite => options.database_file().exists(),
+            Location::Postgres(_) => Database::is_there(options).await?,
+        };
+        if is_there {
             return Err(StoreError::Exists(options.shown()));
         }
         Self::create(options).await
-    }
-
-    async fn is_there(options: &StoreOptions) -> Result<bool, StoreError> {
-        if options.location == Location::Sqlite {
-            return Ok(options.database_file().exists());
-        }
-        match Database::open(options, false).await {
-            Ok(database) => {
-                database.close().await;
-                Ok(true)
-            }
-            Err(StoreError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Opens the database that `init` made.

@@ -149,6 +149,7 @@ impl Shared {
         shared
     }
 
+    #[expect(clippy::zombie_processes, reason = "it outlives this process")]
     fn start(&self) {
         let mut keeper = script("keep", &self.home, &[self.home.with_extension("lock")])
             .stdin(Stdio::null())
@@ -336,7 +337,8 @@ fn programs() -> PathBuf {
     }
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut found: Vec<PathBuf> = debian.flatten().map(|version| version.path().join("bin")).collect();
-    found.sort();
+    // The newest last, and 9 before 10.
+    found.sort_by_key(|programs| (programs.as_os_str().len(), programs.clone()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     found.splice(0..0, std::env::split_paths(&path));
     found.into_iter().rev().find(|directory| directory.join("initdb").is_file()).unwrap_or_else(|| {

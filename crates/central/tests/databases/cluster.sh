@@ -52,12 +52,16 @@ keep() {
     done
     echo ready
     exec >/dev/null
+    exec 9>>"$lock"
     while :; do
-        flock --exclusive "$lock" true
+        flock --exclusive 9
+        flock --unlock 9
         # Between one test and the next nobody holds it for a moment.
         sleep 5
-        flock --exclusive --nonblock "$lock" sh -c "kill -INT $server; rm -rf '$home'" && break
+        flock --exclusive --nonblock 9 && break
     done
+    # Who comes now waits for the lock, and starts another one in the same place when all of this one is gone.
+    kill -INT $server
     wait $server || true
     rm -rf "$home"
 }

@@ -3,7 +3,6 @@
 use crate::databases::TestDatabase;
 use crate::databases::cluster::{GUARDED, Own, PASSWORD};
 use linedesk_central::store::{Engine, Event, Journal, Record, Store, StoreError, StoreOptions};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -204,16 +203,11 @@ async fn a_file_that_another_program_locks_is_waited_for() {
     assert!(matches!(busy, StoreError::Busy(_)) && busy.is_passing(), "{busy}");
     store.alive().await.unwrap();
     // Who waits gets it as soon as it is free.
-    let (waiting, patient) = (AtomicBool::new(true), database.store().await);
-    let tells = async {
-        patient.tell(&[event("after")]).await.unwrap();
-        waiting.store(false, Ordering::Relaxed);
-    };
-    let frees = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert!(waiting.load(Ordering::Relaxed), "it did not wait");
-        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
-    };
-    tokio::join!(tells, frees);
+    let (patient, events) = (database.store().await, [event("after")]);
+    let tells = patient.tell(&events);
+    tokio::pin!(tells);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut tells).await.is_err(), "it did not wait");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    tells.await.unwrap();
     assert_eq!(keys(&store).await, ["after"]);
 }

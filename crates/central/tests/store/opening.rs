@@ -52,6 +52,22 @@ async fn where_init_was_not_is_nothing() {
     assert_eq!(Store::create(&StoreOptions::new(dir.path())).await.unwrap().engine(), Engine::Sqlite);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn every_file_of_a_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let database = TestDatabase::on(Engine::Sqlite).await;
+    // The log beside the file is there while somebody writes.
+    let store = database.store().await;
+    store.reserve_ids("call", 1).await.unwrap();
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(&database.options.data_dir).unwrap().map(|file| file.unwrap()) {
+        names.push(file.file_name().into_string().unwrap());
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    assert!(names.iter().any(|name| name == "central.sqlite-wal"), "{names:?}");
+}
+
 /// Options for a server; the key is made as `init` does it.
 #[cfg(unix)]
 fn options(dir: &tempfile::TempDir, url: &str) -> StoreOptions {

@@ -33,8 +33,7 @@ impl Insert {
     /// `into` is `INSERT INTO table (columns)`, `then` what follows the values: `ON CONFLICT …`, `RETURNING …`, or nothing.
     #[must_use]
     pub const fn new(into: &'static str, then: &'static str) -> Self {
-        const NONE: OnceLock<Arc<str>> = OnceLock::new();
-        Self { into, columns: columns(into), then, texts: [[NONE; SIZES], [NONE; SIZES]] }
+        Self { into, columns: columns(into), then, texts: [const { [const { OnceLock::new() }; SIZES] }; 2] }
     }
 
     /// The largest size that is not more than these rows.

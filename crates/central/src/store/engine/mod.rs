@@ -22,6 +22,8 @@ mod transaction;
 mod value;
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
@@ -64,7 +66,7 @@ pub struct Database {
 #[derive(Debug)]
 enum Pools {
     Sqlite(Lanes<Sqlite>),
-    Postgres(Lanes<Postgres>, Reach),
+    Postgres(Lanes<Postgres>, Box<Reach>),
 }
 
 /// The writer has a connection of its own on both engines: it keeps the large statements prepared once, and readers never
@@ -91,12 +93,32 @@ impl std::fmt::Debug for Reach {
 impl Database {
     /// Opens it and brings its schema up to date; makes the schema where `create` says so.
     pub(super) async fn open(options: &StoreOptions, create: bool) -> Result<Self, StoreError> {
+        let (database, mut connection, is_ours) = Self::reach(options, create).await?;
+        if !is_ours && !create {
+            return Err(StoreError::Missing(database.name.to_string()));
+        }
+        migrate::run(&mut connection, &database.name).await?;
+        // It has waited for migrations without an end, which nothing else may.
+        connection.close().await;
+        Ok(database)
+    }
+
+    /// Whether `init` was there, without a change of anything.
+    pub(super) async fn is_there(options: &StoreOptions) -> Result<bool, StoreError> {
+        let (database, connection, is_ours) = Self::reach(options, false).await?;
+        connection.close().await;
+        database.close().await;
+        Ok(is_ours)
+    }
+
+    /// The database, the writer's connection to it, and whether it has our tables.
+    async fn reach(options: &StoreOptions, create: bool) -> Result<(Self, Connection, bool), StoreError> {
         let name: Arc<str> = options.shown().into();
         let pools = match &options.location {
             Location::Sqlite => Pools::Sqlite(sqlite::lanes(options, create)),
             Location::Postgres(server) => {
                 let (lanes, reach) = postgres::lanes(server, options.password()?, options.patience);
-                Pools::Postgres(lanes, reach)
+                Pools::Postgres(lanes, Box::new(reach))
             }
         };
         let database = Self { pools: Arc::new(pools), name, patience: options.patience };
@@ -105,13 +127,7 @@ impl Database {
             postgres::check(&mut connection, reach).await?;
         }
         let tenants: i64 = fetch_one(&mut connection, dialect::TENANT_TABLES.on(database.engine())).await?;
-        if tenants == 0 && !create {
-            return Err(StoreError::Missing(database.name.to_string()));
-        }
-        migrate::run(&mut connection, &database.name).await?;
-        // It has waited for migrations without an end, which nothing else may.
-        connection.close().await;
-        Ok(database)
+        Ok((database, connection, tenants > 0))
     }
 
     /// Which engine it is.

@@ -295,6 +295,17 @@ async fn a_full_disk_passes() {
     assert_eq!(count(&store).await, 200);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_on_postgres() {
+    let mut database = TestDatabase::on(Engine::Postgres).await;
+    database.options.patience = Duration::from_millis(100);
+    let store = database.store().await;
+    let slow = query("SELECT pg_sleep(60)").fetch_all::<Row>(store.database()).await.unwrap_err();
+    assert!(matches!(slow, StoreError::Busy(_)) && slow.to_string().contains("statement timeout"), "{slow}");
+    store.alive().await.unwrap();
+}
+
 /// Somebody at the database by hand takes two rows in the other order. PostgreSQL undoes one of the two, and ours is done
 /// again.
 #[cfg(unix)]
