@@ -1,7 +1,7 @@
 //! The program itself: start, kill, messages.
 
 #[cfg(unix)]
-use crate::databases::cluster::Private;
+use crate::databases::cluster::{Own, Private};
 use crate::databases::on_both_engines;
 use crate::house::{Client, OFFICE, PATIENCE};
 use central_api::path;
@@ -48,19 +48,24 @@ impl Install {
             #[cfg(unix)]
             _postgres: postgres,
         };
-        let data = install.dir.path().join("data");
-        let mut arguments = vec!["init", "--data-dir", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
         #[cfg(unix)]
         let url = install._postgres.as_ref().map(Private::url);
-        #[cfg(unix)]
-        arguments.extend(url.iter().flat_map(|url| ["--database", url]));
-        let (ok, out) = install.run(&arguments, "").await;
-        assert!(ok && out.contains("Database made"), "{out}");
-        assert_eq!(data.join("central.sqlite").exists(), engine == Engine::Sqlite);
-        assert!(data.join("secret.key").exists());
-        let (ok, out) = install.run(&["apply", "-"], OFFICE).await;
-        assert!(ok, "{out}");
+        #[cfg(not(unix))]
+        let url: Option<String> = None;
+        install.set_up(url.as_deref()).await;
         install
+    }
+
+    async fn set_up(&self, url: Option<&str>) {
+        let data = self.dir.path().join("data");
+        let mut arguments = vec!["init", "--data-dir", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        arguments.extend(url.iter().flat_map(|url| ["--database", url]));
+        let (ok, out) = self.run(&arguments, "").await;
+        assert!(ok && out.contains("Database made"), "{out}");
+        assert_eq!(data.join("central.sqlite").exists(), url.is_none());
+        assert!(data.join("secret.key").exists());
+        let (ok, out) = self.run(&["apply", "-"], OFFICE).await;
+        assert!(ok, "{out}");
     }
 
     fn config(&self) -> PathBuf {
@@ -171,6 +176,26 @@ async fn a_password_on_the_command_line_is_refused_and_leaves_no_file() {
     let (ok, out) = install.run(&["init", "--database", url], "").await;
     assert!(!ok && out.contains("database_password_file") && !out.contains("hunter2"), "{out}");
     assert!(!install.config().exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn central_goes_on_when_its_database_comes_back_on_postgres() {
+    let mut server = Own::start().await;
+    let install = Install { dir: tempfile::tempdir().unwrap(), _postgres: None };
+    install.set_up(Some(&server.url())).await;
+    let served = install.serve().await;
+    let mut anna = Client::new(&served.url, "DESK-1");
+    anna.sign_in("anna", false).await.unwrap();
+    server.kill();
+    let health = anna.request("GET", path::HEALTH).send().await.unwrap();
+    assert_eq!(health.status(), 503);
+    let refused = anna.status("available").await.unwrap_err();
+    assert_eq!(refused, "unavailable");
+    server.start_again().await;
+    assert_eq!(anna.get(path::HEALTH).await["status"], "ok");
+    anna.status("available").await.unwrap();
+    anna.live().await.me("available", |me| me["status"]["kind"] == "available").await;
 }
 
 #[cfg(unix)]
