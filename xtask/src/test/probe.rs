@@ -82,6 +82,8 @@ fn postgres() -> Result<PathBuf, String> {
     let newest = debian
         .map(|version| version.path().join("bin"))
         .chain(std::env::split_paths(&path))
+        // What lies on the PATH may be a link, without all that belongs to it beside it.
+        .filter_map(|directory| Some(directory.join("initdb").canonicalize().ok()?.parent()?.to_owned()))
         .filter_map(|directory| Some((version(&directory)?, directory)))
         .max()
         .ok_or("there is no PostgreSQL here (initdb): install the package postgresql")?;
@@ -98,9 +100,12 @@ fn postgres() -> Result<PathBuf, String> {
     }
 }
 
-/// `initdb (PostgreSQL) 15.18 (Debian …)`.
 fn version(directory: &Path) -> Option<u32> {
-    let said = answer(&mut command(directory.join("initdb").to_str()?, ["--version"]))?;
+    version_in(&answer(&mut command(directory.join("initdb").to_str()?, ["--version"]))?)
+}
+
+/// Of `initdb (PostgreSQL) 15.18 (Debian …)`.
+fn version_in(said: &str) -> Option<u32> {
     let version = said.split_once("(PostgreSQL) ")?.1;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
@@ -111,5 +116,22 @@ fn sanitizer() -> Result<(), String> {
     match answer(&mut command("sh", ["-c", program, &compiler])) {
         Some(_) => Ok(()),
         None => Err(format!("`{compiler} -fsanitize=address` fails: install the compiler's libasan")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn versions_of_postgres() {
+        for (said, version) in [
+            ("initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some(15)),
+            ("initdb (PostgreSQL) 9.6.24\n", Some(9)),
+            ("initdb (PostgreSQL) 19beta1\n", Some(19)),
+            ("command not found", None),
+        ] {
+            assert_eq!(version_in(said), version, "{said}");
+        }
     }
 }

@@ -123,9 +123,7 @@ struct Shared {
 impl Shared {
     async fn join() -> Self {
         let home = home();
-        let lock = file(&home.with_extension("lock"));
-        lock.lock_shared().unwrap();
-        let shared = Self { home, _lock: lock };
+        let shared = Self { _lock: held(&home.with_extension("lock")), home };
         // One process starts it, the others wait for that.
         let starting = file(&shared.home.with_extension("starting"));
         starting.lock().unwrap();
@@ -313,6 +311,19 @@ fn user_id() -> u32 {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
 }
 
+/// The lock, together with others. Who kept the cluster takes the file away with it, so what was waited for may be nobody's
+/// any more.
+fn held(path: &Path) -> File {
+    use std::os::unix::fs::MetadataExt as _;
+    loop {
+        let lock = file(path);
+        lock.lock_shared().unwrap();
+        if std::fs::metadata(path).is_ok_and(|there| there.ino() == lock.metadata().unwrap().ino()) {
+            return lock;
+        }
+    }
+}
+
 fn file(path: &Path) -> File {
     let mut options = File::options();
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -341,7 +352,9 @@ fn programs() -> PathBuf {
     found.sort_by_key(|programs| (programs.as_os_str().len(), programs.clone()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     found.splice(0..0, std::env::split_paths(&path));
-    found.into_iter().rev().find(|directory| directory.join("initdb").is_file()).unwrap_or_else(|| {
+    // What lies on the PATH may be a link, without all that belongs to it beside it.
+    let initdb = found.iter().rev().find_map(|directory| directory.join("initdb").canonicalize().ok());
+    initdb.and_then(|initdb| Some(initdb.parent()?.to_owned())).unwrap_or_else(|| {
         panic!(
             "there is no PostgreSQL here (initdb is neither in /usr/lib/postgresql/*/bin nor on the PATH); install the \
              package postgresql, or run `cargo xtask test`, which leaves these tests out"

@@ -43,10 +43,11 @@ keep() {
     shift
     rm -rf "$home"
     make "$@"
+    : >"$home/server.log"
     (run "$@") &
     server=$!
     trap 'kill -INT $server; wait $server || true; rm -rf "$home"; exit' INT TERM HUP
-    until [ -S "$home/.s.PGSQL.5432" ] && "$programs/pg_isready" -q -h "$home"; do
+    until grep -q "ready to accept connections" "$home/server.log"; do
         kill -0 $server || { cat "$home/server.log"; exit 1; }
         sleep 0.02
     done
@@ -63,7 +64,7 @@ keep() {
     # Who comes now waits for the lock, and starts another one in the same place when all of this one is gone.
     kill -INT $server
     wait $server || true
-    rm -rf "$home"
+    rm -rf "$home" "$lock" "$home.starting"
 }
 
 "$verb" "$@"
