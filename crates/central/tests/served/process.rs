@@ -1,7 +1,7 @@
 //! The program itself: start, kill, messages.
 
 #[cfg(unix)]
-use crate::databases::cluster::{Own, Private};
+use crate::databases::cluster::{GUARDED, Own, PASSWORD, Private};
 use crate::databases::on_both_engines;
 use crate::house::{Client, OFFICE, PATIENCE};
 use central_api::path;
@@ -176,6 +176,21 @@ async fn a_password_on_the_command_line_is_refused_and_leaves_no_file() {
     let (ok, out) = install.run(&["init", "--database", url], "").await;
     assert!(!ok && out.contains("database_password_file") && !out.contains("hunter2"), "{out}");
     assert!(!install.config().exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_password_comes_from_the_environment_on_postgres() {
+    let database = Private::empty().await;
+    database.run(&format!("ALTER DATABASE {} OWNER TO {GUARDED}", database.name())).await;
+    let install = Install { dir: tempfile::tempdir().unwrap(), _postgres: None };
+    let (data, url) = (install.dir.path().join("data"), database.url_of(GUARDED, database.name()));
+    let arguments = ["init", "--data-dir", data.to_str().unwrap(), "--database", &url];
+    let (ok, out) = install.run(&arguments, "").await;
+    assert!(!ok && out.contains("does not let this program in") && out.contains("PGPASSWORD"), "{out}");
+    let made = install.command(&arguments).env("PGPASSWORD", PASSWORD).output().await.unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert!(!std::fs::read_to_string(install.config()).unwrap().contains(PASSWORD));
 }
 
 #[cfg(unix)]
