@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{Transaction, query};
 use super::{Store, StoreError, codec};
+use crate::clock::now_ms;
 
 /// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,23 +92,12 @@ impl Journal {
         let task = tokio::spawn(async move {
             let mut batch = Vec::new();
             while inbox.recv_many(&mut batch, 256).await > 0 {
-                let mut wait = std::time::Duration::from_millis(100);
-                let mut written = write(&store, &batch).await;
-                while let Err(error) = &written {
-                    // What the database can never take must not stop what lies behind it.
-                    if !error.is_passing() {
-                        break;
-                    }
-                    tracing::error!(%error, "cannot write statuses and memberships; trying again");
-                    // The disk says no event when it is well again.
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(std::time::Duration::from_secs(5));
-                    written = write(&store, &batch).await;
-                }
+                let written = persist(&store, &batch).await;
                 for entry in batch.drain(..) {
+                    // What the database can never take must not stop what lies beside and behind it.
                     let alone = match &written {
                         Ok(()) => Ok(()),
-                        Err(_) => write(&store, std::slice::from_ref(&entry)).await,
+                        Err(_) => persist(&store, std::slice::from_ref(&entry)).await,
                     };
                     if let Err(error) = &alone {
                         tracing::error!(%error, records = ?entry.records, "the database refuses these records; they are lost");
@@ -131,13 +121,34 @@ impl Journal {
     }
 }
 
-async fn write(store: &Store, batch: &[Entry]) -> Result<(), StoreError> {
-    if batch.iter().all(|entry| entry.records.is_empty()) {
+/// Until it is written, once, or refused for good.
+async fn persist(store: &Store, entries: &[Entry]) -> Result<(), StoreError> {
+    if entries.iter().all(|entry| entry.records.is_empty()) {
         return Ok(());
     }
+    // A commit that was interrupted may have been done: the second attempt has to know.
+    let batch = uuid::Uuid::now_v7().to_string();
+    let mut wait = std::time::Duration::from_millis(100);
+    loop {
+        match write(store, &batch, entries).await {
+            Err(error) if error.is_passing() => {
+                tracing::error!(%error, "cannot write statuses and memberships; trying again");
+            }
+            done => return done,
+        }
+        // The database says no event when it is well again.
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(std::time::Duration::from_secs(5));
+    }
+}
+
+async fn write(store: &Store, batch: &str, entries: &[Entry]) -> Result<(), StoreError> {
     store
         .write(|mut tx| async move {
-            for record in batch.iter().flat_map(|entry| &entry.records) {
+            if !tx.is_first(batch, now_ms()).await? {
+                return Ok(());
+            }
+            for record in entries.iter().flat_map(|entry| &entry.records) {
                 write_one(&mut tx, record).await?;
             }
             tx.commit().await

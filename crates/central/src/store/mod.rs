@@ -5,6 +5,7 @@
 //! statements; `outbox.rs` is an example with everything in it.
 
 mod apply;
+mod batches;
 mod codec;
 mod configuration;
 mod dialect;

@@ -16,8 +16,8 @@ impl Transaction {
         Ok(Self { connection })
     }
 
-    /// Makes it last. An error that [passes](StoreError::is_passing) leaves open whether it was made to: what is done again
-    /// then must find out by what is there (compare and set).
+    /// Makes it last. An error that [passes](StoreError::is_passing) leaves open whether it was made to: whoever does it
+    /// again then asks [`Transaction::is_first`], or compares before it sets.
     ///
     /// # Errors
     /// When the database does not do it, or a statement of this transaction has failed.
