@@ -5,15 +5,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::desk::Timing;
+use crate::store::{Location, StoreOptions};
 use crate::tenant::TenantOptions;
 
-/// What `init` writes; `{data_dir}` and `{listen}` are filled in.
+/// What `init` writes; what it is told is filled in.
 const TEMPLATE: &str = include_str!("config.toml");
 
 /// Keys, for the nearest name of an unknown one.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "listen",
     "data",
+    "database",
+    "database_password_file",
     "tls_certificate",
     "tls_key",
     "log",
@@ -79,14 +82,19 @@ pub enum ConfigError {
 }
 
 /// A config file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Address and port.
     pub listen: SocketAddr,
-    /// Database and key file.
+    /// Key file, and the database when it is SQLite.
     #[serde(rename = "data")]
     pub data_dir: PathBuf,
+    /// Where the database is.
+    #[serde(default)]
+    pub database: Location,
+    /// Password of a database server.
+    pub database_password_file: Option<PathBuf>,
     /// PEM file.
     pub tls_certificate: Option<PathBuf>,
     /// PEM file.
@@ -129,6 +137,27 @@ fn default_grace_s() -> u32 {
     30
 }
 
+/// What a new config file says.
+#[derive(Debug, Clone)]
+pub struct NewConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Key file, and the database when it is SQLite.
+    pub data_dir: PathBuf,
+    /// URL of a database server.
+    pub database: Option<String>,
+    /// Password of a database server.
+    pub database_password_file: Option<PathBuf>,
+}
+
+impl NewConfig {
+    /// With SQLite, beside the file.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self { listen, data_dir: "linedesk-data".into(), database: None, database_password_file: None }
+    }
+}
+
 /// Certificate and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -148,7 +177,9 @@ impl Config {
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut config = Self::parse(path, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.tls_certificate, &mut config.tls_key, &mut config.log_dir].into_iter().flatten() {
+        let files =
+            [&mut config.tls_certificate, &mut config.tls_key, &mut config.log_dir, &mut config.database_password_file];
+        for file in files.into_iter().flatten() {
             *file = base.join(&*file);
         }
         config.data_dir = base.join(&config.data_dir);
@@ -156,9 +187,11 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let form = |error: toml::de::Error| ConfigError::Form {
-            path: path.to_owned(),
-            why: error.to_string().trim_end().to_owned(),
+        // The line is named and never quoted: somebody may have written a password into it.
+        let form = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            ConfigError::Form { path: path.to_owned(), why: format!("line {line}: {}", error.message()) }
         };
         let table: toml::Table = text.parse().map_err(form)?;
         if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -188,12 +221,22 @@ impl Config {
         }
     }
 
+    /// Where the database is.
+    #[must_use]
+    pub fn store(&self) -> StoreOptions {
+        StoreOptions {
+            location: self.database.clone(),
+            password_file: self.database_password_file.clone(),
+            ..StoreOptions::new(&self.data_dir)
+        }
+    }
+
     /// What the tenant needs of it.
     #[must_use]
     pub fn tenant(&self) -> TenantOptions {
         let seconds = |s: u32| i64::from(s) * 1000;
         TenantOptions {
-            data_dir: self.data_dir.clone(),
+            store: self.store(),
             timing: Timing {
                 away_pause_ms: seconds(self.away_pause_s),
                 away_offline_ms: seconds(self.away_offline_s),
@@ -208,11 +251,21 @@ impl Config {
     ///
     /// # Errors
     /// When it is there or cannot be written.
-    pub fn write_new(path: &Path, listen: SocketAddr, data_dir: &Path) -> Result<(), ConfigError> {
+    pub fn write_new(path: &Path, new: &NewConfig) -> Result<(), ConfigError> {
         use std::io::Write as _;
-        // A TOML basic string has the same escapes as a JSON one.
-        let quoted = serde_json::Value::String(data_dir.to_string_lossy().into_owned()).to_string();
-        let text = TEMPLATE.replace("\"{data_dir}\"", &quoted).replace("{listen}", &listen.to_string());
+        let mut text = TEMPLATE
+            .replace("\"{data_dir}\"", &quoted(&new.data_dir.to_string_lossy()))
+            .replace("{listen}", &new.listen.to_string());
+        for (key, value) in [
+            ("database", new.database.clone()),
+            ("database_password_file", new.database_password_file.as_ref().map(|file| file.display().to_string())),
+        ] {
+            let Some(value) = value else { continue };
+            let commented = text.lines().find(|line| line.starts_with(&format!("# {key} = "))).map(str::to_owned);
+            if let Some(commented) = commented {
+                text = text.replacen(&commented, &format!("{key} = {}", quoted(&value)), 1);
+            }
+        }
         let named = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::AlreadyExists => ConfigError::Exists(path.to_owned()),
             _ => ConfigError::Write { path: path.to_owned(), source },
@@ -225,9 +278,15 @@ impl Config {
     }
 }
 
+/// A TOML basic string has the same escapes as a JSON one.
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Config, ConfigError, KEYS};
+    use super::{Config, ConfigError, KEYS, NewConfig};
+    use crate::store::Location;
     use std::path::Path;
 
     const LEAST: &str = "listen = \"127.0.0.1:0\"\ndata = \"data\"\n";
@@ -237,7 +296,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("central.toml");
         let data = dir.path().join("da\"ta");
-        Config::write_new(&path, "127.0.0.1:8440".parse().unwrap(), &data).unwrap();
+        let new = NewConfig { data_dir: data.clone(), ..NewConfig::new("127.0.0.1:8440".parse().unwrap()) };
+        Config::write_new(&path, &new).unwrap();
         let config = Config::read(&path).unwrap();
         assert_eq!(config.data_dir, data);
         assert_eq!(config, Config { listen: config.listen, data_dir: data, ..Config::parse(&path, LEAST).unwrap() });
@@ -247,8 +307,39 @@ mod tests {
             let line = line.unwrap_or_else(|| panic!("{key} is not in the template"));
             assert!(text.lines().nth(line - 1).unwrap().starts_with("# "), "{key} is not explained");
         }
-        let again = Config::write_new(&path, config.listen, dir.path());
+        let again = Config::write_new(&path, &new);
         assert!(matches!(again, Err(ConfigError::Exists(_))), "{again:?}");
+    }
+
+    #[test]
+    fn a_server_that_init_is_told_stands_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("central.toml");
+        let url = "postgres://linedesk@db.example/linedesk?sslmode=verify-full";
+        let new = NewConfig {
+            database: Some(url.to_owned()),
+            database_password_file: Some("database.password".into()),
+            ..NewConfig::new("127.0.0.1:8440".parse().unwrap())
+        };
+        Config::write_new(&path, &new).unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.database, url.parse().unwrap());
+        assert_eq!(config.database_password_file, Some(dir.path().join("database.password")));
+        let store = config.store();
+        assert_eq!((&store.location, &store.password_file), (&config.database, &config.database_password_file));
+        assert_eq!(Config::parse(&path, LEAST).unwrap().database, Location::Sqlite);
+    }
+
+    #[test]
+    fn a_password_in_the_file_is_refused_and_not_repeated() {
+        for line in [
+            "database = \"postgres://linedesk:hunter2@db.example/linedesk\"",
+            "database = \"postgres://linedesk:hunter2@db.example/linedesk",
+            "database = postgres://linedesk:hunter2@db.example/linedesk",
+        ] {
+            let error = Config::parse(Path::new("x"), &format!("{LEAST}{line}\n")).unwrap_err().to_string();
+            assert!(error.contains("line 3") && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

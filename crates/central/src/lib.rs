@@ -1,5 +1,9 @@
 //! The server: identity, statuses, queues, live topics, PBX links. `main` is only the door to [`cli`].
 
+// The factory of databases is shared with the tests outside, which know this crate by its name.
+#[cfg(test)]
+extern crate self as linedesk_central;
+
 pub mod apply;
 pub mod classify;
 pub mod cli;

@@ -2,7 +2,6 @@
 
 use central_api::UserId;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -13,7 +12,7 @@ use crate::desk::{Desk, DeskParts, Event, Floor, Timing};
 use crate::identity::{Attempts, PasswordError, Passwords, Sessions};
 use crate::links::Links;
 use crate::live::Hub;
-use crate::store::{Configuration, Journal, Store, StoreError};
+use crate::store::{Configuration, Journal, Store, StoreError, StoreOptions};
 
 /// How often a running server looks whether the command line has changed the configuration.
 const RECONFIGURE_EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +24,7 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct TenantOptions {
     /// Where its database is.
-    pub data_dir: PathBuf,
+    pub store: StoreOptions,
     /// Times of the rules.
     pub timing: Timing,
     /// A session not seen for so long is over.
@@ -80,7 +79,7 @@ impl Running {
     /// # Errors
     /// When the database cannot be used.
     pub async fn start(options: TenantOptions, links: Arc<dyn Links>) -> Result<Self, TenantError> {
-        let store = Store::open(&options.data_dir).await?;
+        let store = Store::open(&options.store).await?;
         let config = store.configuration().await?;
         let now = now_ms();
         let signed_in: BTreeSet<UserId> =

@@ -91,14 +91,30 @@ fn system_packages() -> Result<()> {
     }
     eprintln!("  installing {} system packages: {}", missing.len(), missing.join(" "));
     must("package lists", &mut command("apt-get", ["update", "-qq"]))?;
+    let before = database_clusters();
     let mut install = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends"]);
     install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
     must("system packages", &mut install)?;
+    // Debian makes and starts a server for the whole system with the package; nobody here asked for one.
+    for cluster in database_clusters().into_iter().filter(|cluster| !before.contains(cluster)) {
+        let (version, name) = cluster;
+        must("no database server of the system", &mut command("pg_dropcluster", ["--stop", &version, &name]))?;
+    }
     let still = missing_packages();
     if !still.is_empty() {
         bail!("apt-get says it is done, but these are still missing: {}", still.join(" "));
     }
     Ok(())
+}
+
+/// Version and name of the database servers that Debian knows of.
+fn database_clusters() -> Vec<(String, String)> {
+    let listed = answer(&mut command("pg_lsclusters", ["--no-header"])).unwrap_or_default();
+    let words = |line: &str| {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        Some((words.next()?, words.next()?))
+    };
+    listed.lines().filter_map(words).collect()
 }
 
 fn missing_packages() -> Vec<&'static str> {

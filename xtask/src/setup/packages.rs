@@ -89,6 +89,10 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        why: "central on a database server: its tests start one of their own, no other is left running",
+        packages: &[("postgresql", Program("initdb"))],
+    },
+    Group {
         why: "pages and words: the browser of the UI tests, gettext's tools",
         packages: &[("chromium", Program("chromium")), ("gettext", Program("msgfmt"))],
     },

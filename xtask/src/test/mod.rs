@@ -38,6 +38,9 @@ impl Context {
 
     fn with_environment(&self, mut command: Command) -> Command {
         command.envs(self.set_up.environment()).env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1");
+        if let Ok(programs) = &self.capabilities.postgres {
+            command.env("LINEDESK_POSTGRES", programs);
+        }
         if self.deep {
             command.env("LINEDESK_DEEP", "1");
         }

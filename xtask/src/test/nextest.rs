@@ -58,6 +58,8 @@ const NEEDS_SANITIZER: &str = "binary_id(pjproject-sys::lifetimes)";
 /// Tests of these name parts need two namespaces joined with each other, and IPv6.
 const NEEDS_VETH: &str = "test(_veth)";
 const NEEDS_IPV6: &str = "test(_ipv6)";
+/// Tests of this name part start a server.
+const NEEDS_POSTGRES: &str = "test(on_postgres)";
 /// Tests of this name part take longer than the time budget.
 const DEEP: &str = "test(deep_)";
 
@@ -126,6 +128,9 @@ fn prepare(context: &Context, selection: Selection) -> (Option<Command>, Vec<Ski
     }
     if let Err(why) = &context.set_up.asterisk_16 {
         leave_out(NEEDS_ASTERISK_16, format!("Asterisk 16 cannot be had: {why}"));
+    }
+    if let Err(why) = &context.capabilities.postgres {
+        leave_out(NEEDS_POSTGRES, why.clone());
     }
     if let Err(why) = &context.capabilities.sanitizer {
         leave_out(NEEDS_SANITIZER, why.clone());

@@ -1,5 +1,7 @@
 //! What this machine can do. libtest cannot skip while it runs, so it is found out before, and said loudly.
 
+use std::path::{Path, PathBuf};
+
 use crate::command::{answer, command};
 
 /// What some suites need and some machines do not have.
@@ -13,7 +15,12 @@ pub struct Capabilities {
     pub veth: Result<(), String>,
     /// Whether a namespace has IPv6, or why not.
     pub ipv6: Result<(), String>,
+    /// Where the programs of PostgreSQL are, or why a server cannot be run.
+    pub postgres: Result<PathBuf, String>,
 }
+
+/// The oldest PostgreSQL that central takes.
+const POSTGRES: u32 = 15;
 
 /// As root.
 const UNSHARE_ROOT: &[&str] = &["-n", "-p", "-f", "--kill-child", "--mount-proc"];
@@ -49,7 +56,7 @@ impl Capabilities {
             "ip link set lo up && ip addr add fd77::1/128 dev lo",
             "there is no IPv6 here (`ip addr add fd77::1/128 dev lo` fails)",
         );
-        Self { sanitizer: sanitizer(), veth, ipv6, namespace }
+        Self { sanitizer: sanitizer(), postgres: postgres(), veth, ipv6, namespace }
     }
 
     pub fn report(&self) {
@@ -59,10 +66,48 @@ impl Capabilities {
         for why in [&self.veth, &self.ipv6].into_iter().filter_map(|probed| probed.as_ref().err()) {
             eprintln!("  ! tests of the network will be SKIPPED: {why}");
         }
+        if let Err(why) = &self.postgres {
+            eprintln!("  ! tests on PostgreSQL will be SKIPPED: {why}");
+        }
         if let Err(why) = &self.sanitizer {
             eprintln!("  ! the lifetime tests of pjproject will be SKIPPED: {why}");
         }
     }
+}
+
+/// Debian keeps the programs of a server apart, a directory for each version; elsewhere they are on the PATH.
+fn postgres() -> Result<PathBuf, String> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let newest = debian
+        .map(|version| version.path().join("bin"))
+        .chain(std::env::split_paths(&path))
+        // What lies on the PATH may be a link, without all that belongs to it beside it.
+        .filter_map(|directory| Some(directory.join("initdb").canonicalize().ok()?.parent()?.to_owned()))
+        .filter_map(|directory| Some((version(&directory)?, directory)))
+        .max()
+        .ok_or("there is no PostgreSQL here (initdb): install the package postgresql")?;
+    if newest.0 < POSTGRES {
+        return Err(format!("PostgreSQL here is {}: install {POSTGRES} or newer", newest.0));
+    }
+    // initdb refuses root; and the test's server ends with who started it.
+    let user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"];
+    let user: &[&str] = if nix::unistd::geteuid().is_root() { &user } else { &[] };
+    let mut probe = command("setpriv", user.iter().copied());
+    match answer(probe.args(["--pdeathsig=INT", "flock", "--version"])) {
+        Some(_) => Ok(newest.1),
+        None => Err("a server cannot be run as the user postgres here (setpriv, flock of util-linux)".to_owned()),
+    }
+}
+
+fn version(directory: &Path) -> Option<u32> {
+    version_in(&answer(&mut command(directory.join("initdb").to_str()?, ["--version"]))?)
+}
+
+/// Of `initdb (PostgreSQL) 15.18 (Debian …)`.
+fn version_in(said: &str) -> Option<u32> {
+    let version = said.split_once("(PostgreSQL) ")?.1;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn sanitizer() -> Result<(), String> {
@@ -71,5 +116,22 @@ fn sanitizer() -> Result<(), String> {
     match answer(&mut command("sh", ["-c", program, &compiler])) {
         Some(_) => Ok(()),
         None => Err(format!("`{compiler} -fsanitize=address` fails: install the compiler's libasan")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn versions_of_postgres() {
+        for (said, version) in [
+            ("initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some(15)),
+            ("initdb (PostgreSQL) 9.6.24\n", Some(9)),
+            ("initdb (PostgreSQL) 19beta1\n", Some(19)),
+            ("command not found", None),
+        ] {
+            assert_eq!(version_in(said), version, "{said}");
+        }
     }
 }

@@ -19,14 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Write a config file and make the database.
-    Init {
-        /// Directory of the database.
-        #[arg(long, default_value = "linedesk-data")]
-        data_dir: PathBuf,
-        /// Address and port.
-        #[arg(long, default_value = "127.0.0.1:8440")]
-        listen: SocketAddr,
-    },
+    Init(Init),
     /// Serve until Ctrl-C or SIGTERM; prints {"listening":"URL"} when ready.
     Serve,
     /// Take users, PBXs, phones, queues, members and reasons from a TOML file, or `-` for standard input. Can be repeated.
@@ -52,6 +45,22 @@ pub(super) enum Command {
     /// Break reasons.
     #[command(subcommand)]
     Reason(ReasonCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Directory of the key, and of the database when it is SQLite.
+    #[arg(long, default_value = "linedesk-data")]
+    pub(super) data_dir: PathBuf,
+    /// Address and port.
+    #[arg(long, default_value = "127.0.0.1:8440")]
+    pub(super) listen: SocketAddr,
+    /// A PostgreSQL database instead of SQLite: postgres://user@host:5432/name, without a password.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// File with its password, one line, readable by its owner alone.
+    #[arg(long, value_name = "FILE", requires = "database")]
+    pub(super) database_password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,17 +8,16 @@ use anyhow::{Context as _, bail};
 use central_api::{Role, Secret};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arguments::{
-    Command, MemberCommand, OnOff, PbxCommand, PhoneCommand, QueueCommand, ReasonCommand, RoleArg, UserCommand,
+    Command, Init, MemberCommand, OnOff, PbxCommand, PhoneCommand, QueueCommand, ReasonCommand, RoleArg, UserCommand,
 };
 
-use crate::config::Config;
+use crate::config::{Config, NewConfig};
 use crate::server::Server;
 use crate::store::{
-    CodesInput, Input, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, Store, UserInput,
+    CodesInput, Input, Location, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, Store, UserInput,
 };
 
 impl Cli {
@@ -28,7 +27,7 @@ impl Cli {
     /// A text for a person: what failed, why, what to do.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Init { ref data_dir, listen } => self.init(data_dir, listen).await,
+            Command::Init(ref init) => self.init(init).await,
             Command::Serve => serve(&Config::read(&self.config)?).await,
             Command::Apply { ref file } => {
                 let text = if file.as_os_str() == "-" {
@@ -51,29 +50,30 @@ impl Cli {
     }
 
     /// A config file that is there is kept, a database that is there is refused: nothing is ever overwritten.
-    async fn init(&self, data_dir: &std::path::Path, listen: SocketAddr) -> anyhow::Result<()> {
+    async fn init(&self, init: &Init) -> anyhow::Result<()> {
         let path = self.config.display();
         if !self.config.exists() {
-            Config::write_new(&self.config, listen, &std::path::absolute(data_dir)?)?;
+            let new = NewConfig {
+                listen: init.listen,
+                data_dir: std::path::absolute(&init.data_dir)?,
+                database: init.database.clone(),
+                database_password_file: init.database_password_file.as_ref().map(std::path::absolute).transpose()?,
+            };
+            // What cannot be read again must not lie there.
+            if let Some(database) = &new.database {
+                database.parse::<Location>()?;
+            }
+            Config::write_new(&self.config, &new)?;
             say(&format!("Config file written: {path}"))?;
         }
-        let config = Config::read(&self.config)?;
-        let database = Store::database_file(&config.data_dir);
-        if database.exists() {
-            bail!(
-                "{} is there already and is not overwritten; `serve` uses it as it is, or choose another config file with \
-                 --config",
-                database.display()
-            );
-        }
-        Store::create(&config.data_dir).await?.close().await;
-        say(&format!("Database made: {}", database.display()))?;
+        let options = Config::read(&self.config)?.store();
+        Store::create_new(&options).await?.close().await;
+        say(&format!("Database made: {}", options.shown()))?;
         say(&format!("Next: `linedesk-central --config {path} apply FILE.toml`, then `serve`."))
     }
 
     async fn store(&self) -> anyhow::Result<Administration> {
-        let config = Config::read(&self.config)?;
-        Ok(Administration(Store::open(&config.data_dir).await?))
+        Ok(Administration(Store::open(&Config::read(&self.config)?.store()).await?))
     }
 
     async fn user(&self, command: &UserCommand) -> anyhow::Result<()> {

@@ -2,9 +2,9 @@
 
 use central_api::{ChangedBy, PbxId, QueueId, ReasonClass, Role, Secret, UserId};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
+use super::engine::{Transaction, query};
 use super::{CodesInput, PbxRow, Phone, SipInput, SoftphoneInput, Store, StoreError, codec, sip, softphone};
 
 /// Settings of the tenant.
@@ -180,30 +180,42 @@ impl Store {
     /// # Errors
     /// When something named is missing, or the database refuses.
     pub async fn apply(&self, input: &Input, hashes: &PasswordHashes, now_ms: i64) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
+        self.write(|mut tx| async move {
+            self.apply_in(&mut tx, input, hashes, now_ms).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    async fn apply_in(
+        &self,
+        tx: &mut Transaction,
+        input: &Input,
+        hashes: &PasswordHashes,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        query(
             "UPDATE tenant SET name = COALESCE($1, name), after_call_s = COALESCE($2, after_call_s), \
              not_taken_limit = COALESCE($3, not_taken_limit), revision = revision + 1",
         )
         .bind(&input.tenant.name)
         .bind(input.tenant.after_call_s.map(i64::from))
         .bind(input.tenant.not_taken_limit.map(i64::from))
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
-        softphone::apply(&mut tx, &input.tenant.softphone).await?;
+        softphone::apply(tx, &input.tenant.softphone).await?;
         for reason in &input.reasons {
-            apply_reason(&mut tx, reason).await?;
+            apply_reason(tx, reason).await?;
         }
         for pbx in &input.pbxs {
-            self.apply_pbx(&mut tx, pbx).await?;
+            self.apply_pbx(tx, pbx).await?;
         }
         for queue in &input.queues {
-            apply_queue(&mut tx, queue).await?;
+            apply_queue(tx, queue).await?;
         }
         for user in &input.users {
-            self.apply_user(&mut tx, user, hashes, now_ms).await?;
+            self.apply_user(tx, user, hashes, now_ms).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 
@@ -212,25 +224,23 @@ impl Store {
     /// # Errors
     /// When there is no such PBX.
     pub async fn set_managed(&self, pbx: &str, managed: bool) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query("UPDATE pbxs SET managed = $1 WHERE name = $2")
-            .bind(i64::from(managed))
-            .bind(pbx)
-            .execute(&mut *tx)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::Input(format!("there is no PBX {pbx}; `linedesk-central pbx list` shows them")));
-        }
-        sqlx::query("UPDATE tenant SET revision = revision + 1").execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(|mut tx| async move {
+            let found =
+                query("UPDATE pbxs SET managed = $1 WHERE name = $2").bind(managed).bind(pbx).execute(&mut tx).await?;
+            if found == 0 {
+                return Err(StoreError::Input(format!(
+                    "there is no PBX {pbx}; `linedesk-central pbx list` shows them"
+                )));
+            }
+            query("UPDATE tenant SET revision = revision + 1").execute(&mut tx).await?;
+            tx.commit().await
+        })
+        .await
     }
 
-    async fn apply_pbx(&self, tx: &mut SqliteConnection, pbx: &PbxInput) -> Result<(), StoreError> {
-        let known: Option<Vec<u8>> = sqlx::query_scalar("SELECT secret FROM pbxs WHERE name = $1")
-            .bind(&pbx.name)
-            .fetch_optional(&mut *tx)
-            .await?;
+    async fn apply_pbx(&self, tx: &mut Transaction, pbx: &PbxInput) -> Result<(), StoreError> {
+        let known: Option<Vec<u8>> =
+            query("SELECT secret FROM pbxs WHERE name = $1").bind(&pbx.name).fetch_scalar_optional(&mut *tx).await?;
         let secret = match (&pbx.secret, known) {
             (Some(secret), _) => self.key.seal(&PbxRow::purpose(&pbx.name), secret)?,
             (None, Some(known)) => known,
@@ -242,7 +252,7 @@ impl Store {
             }
         };
         // How softphones reach it follows below; until then it has what no column may be without.
-        sqlx::query(
+        query(
             "INSERT INTO pbxs (name, host, port, username, secret, managed, tls, sip_server, sip_port, sip_transport, \
              sip_domain, sip_encryption, tls_ca_pem) \
              VALUES ($1, $2, $3, $4, $5, COALESCE($6, 0), $7, $2, 5060, 'udp', $2, 'off', '') \
@@ -256,44 +266,42 @@ impl Store {
         .bind(secret)
         .bind(pbx.managed.map(i64::from))
         .bind(i64::from(pbx.tls.unwrap_or_else(|| !is_this_machine(&pbx.host))))
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
         sip::apply(tx, &self.key, &pbx.name, &pbx.host, &pbx.sip, &pbx.codes).await
     }
 
     async fn apply_user(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Transaction,
         input: &UserInput,
         hashes: &PasswordHashes,
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let folded = fold(&input.username);
         let known: Option<(i64, String, String, String)> =
-            sqlx::query_as("SELECT id, display_name, role, password_hash FROM users WHERE username_folded = $1")
+            query("SELECT id, display_name, role, password_hash FROM users WHERE username_folded = $1")
                 .bind(&folded)
                 .fetch_optional(&mut *tx)
                 .await?;
         let (display_name, user) = if let Some((id, display_name, role, hash)) = known {
             let display_name = input.display_name.clone().unwrap_or(display_name);
             let role = input.role.as_ref().map(codec::word).transpose()?.unwrap_or(role);
-            sqlx::query(
-                "UPDATE users SET username = $1, display_name = $2, role = $3, password_hash = $4 WHERE id = $5",
-            )
-            .bind(&input.username)
-            .bind(&display_name)
-            .bind(role)
-            .bind(hashes.get(&folded).unwrap_or(&hash))
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
+            query("UPDATE users SET username = $1, display_name = $2, role = $3, password_hash = $4 WHERE id = $5")
+                .bind(&input.username)
+                .bind(&display_name)
+                .bind(role)
+                .bind(hashes.get(&folded).unwrap_or(&hash))
+                .bind(id)
+                .execute(tx)
+                .await?;
             (display_name, UserId(id))
         } else {
             let hash = hashes.get(&folded).ok_or_else(|| {
                 StoreError::Input(format!("the new user {} has no password; give one", input.username))
             })?;
             let display_name = input.display_name.clone().unwrap_or_else(|| input.username.clone());
-            let id: i64 = sqlx::query_scalar(
+            let id: i64 = query(
                 "INSERT INTO users (username, username_folded, display_name, role, password_hash) \
                  VALUES ($1, $2, $3, $4, $5) RETURNING id",
             )
@@ -302,7 +310,7 @@ impl Store {
             .bind(&display_name)
             .bind(codec::word(&input.role.unwrap_or(Role::Operator))?)
             .bind(hash)
-            .fetch_one(&mut *tx)
+            .fetch_scalar(&mut *tx)
             .await?;
             (display_name, UserId(id))
         };
@@ -317,16 +325,16 @@ impl Store {
 
     async fn apply_phone(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Transaction,
         user: UserId,
         person: &str,
         phone: &PhoneInput,
     ) -> Result<(), StoreError> {
         let (pbx, pbx_name) = find_pbx(tx, phone.pbx.as_deref()).await?;
-        let known: Option<Vec<u8>> = sqlx::query_scalar("SELECT secret FROM phones WHERE pbx_id = $1 AND number = $2")
+        let known: Option<Vec<u8>> = query("SELECT secret FROM phones WHERE pbx_id = $1 AND number = $2")
             .bind(pbx.0)
             .bind(&phone.number)
-            .fetch_optional(&mut *tx)
+            .fetch_scalar_optional(&mut *tx)
             .await?;
         let secret = match (&phone.secret, known) {
             (Some(secret), _) => self.key.seal(&Phone::purpose(&pbx_name, &phone.number), secret)?,
@@ -339,7 +347,7 @@ impl Store {
             }
         };
         let sip_user = phone.sip_user.as_ref().unwrap_or(&phone.number);
-        sqlx::query(
+        query(
             "INSERT INTO phones (user_id, pbx_id, number, sip_user, auth_user, secret, display_name) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (pbx_id, number) DO UPDATE SET user_id = excluded.user_id, \
              sip_user = excluded.sip_user, auth_user = excluded.auth_user, secret = excluded.secret, \
@@ -352,20 +360,20 @@ impl Store {
         .bind(phone.auth_user.as_ref().unwrap_or(sip_user))
         .bind(secret)
         .bind(phone.display_name.as_deref().unwrap_or(person))
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
         Ok(())
     }
 }
 
-async fn apply_reason(tx: &mut SqliteConnection, reason: &ReasonInput) -> Result<(), StoreError> {
+async fn apply_reason(tx: &mut Transaction, reason: &ReasonInput) -> Result<(), StoreError> {
     if !reason.names.contains_key("en") {
         return Err(StoreError::Input(format!(
             "the reason {} has no English name, which is the pause text at the PBX; add names.en",
             reason.key
         )));
     }
-    sqlx::query(
+    query(
         "INSERT INTO reasons (key, class, limit_min, names) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO UPDATE SET \
          class = excluded.class, limit_min = excluded.limit_min, names = excluded.names",
     )
@@ -373,14 +381,14 @@ async fn apply_reason(tx: &mut SqliteConnection, reason: &ReasonInput) -> Result
     .bind(codec::word(&reason.class)?)
     .bind(reason.limit_min.map(i64::from))
     .bind(codec::json(&reason.names)?)
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn apply_queue(tx: &mut SqliteConnection, queue: &QueueInput) -> Result<(), StoreError> {
+async fn apply_queue(tx: &mut Transaction, queue: &QueueInput) -> Result<(), StoreError> {
     let (pbx, _) = find_pbx(tx, queue.pbx.as_deref()).await?;
-    sqlx::query(
+    query(
         "INSERT INTO queues (pbx_id, pbx_queue, name, project, greeting) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (pbx_id, pbx_queue) DO UPDATE SET name = excluded.name, project = excluded.project, \
          greeting = excluded.greeting",
@@ -390,32 +398,32 @@ async fn apply_queue(tx: &mut SqliteConnection, queue: &QueueInput) -> Result<()
     .bind(queue.name.as_ref().unwrap_or(&queue.queue))
     .bind(&queue.project)
     .bind(&queue.greeting)
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
 
 async fn apply_member(
-    tx: &mut SqliteConnection,
+    tx: &mut Transaction,
     user: UserId,
     person: &str,
     member: &MemberInput,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let (pbx, pbx_name) = find_pbx(tx, member.pbx.as_deref()).await?;
-    let queue: Option<i64> = sqlx::query_scalar("SELECT id FROM queues WHERE pbx_id = $1 AND pbx_queue = $2")
+    let queue: Option<i64> = query("SELECT id FROM queues WHERE pbx_id = $1 AND pbx_queue = $2")
         .bind(pbx.0)
         .bind(&member.queue)
-        .fetch_optional(&mut *tx)
+        .fetch_scalar_optional(&mut *tx)
         .await?;
     let queue = QueueId(queue.ok_or_else(|| {
         StoreError::Input(format!("there is no queue {} on {pbx_name}; add it before its members", member.queue))
     })?);
     let number: Option<String> =
-        sqlx::query_scalar("SELECT number FROM phones WHERE user_id = $1 AND pbx_id = $2 ORDER BY id LIMIT 1")
+        query("SELECT number FROM phones WHERE user_id = $1 AND pbx_id = $2 ORDER BY id LIMIT 1")
             .bind(user.0)
             .bind(pbx.0)
-            .fetch_optional(&mut *tx)
+            .fetch_scalar_optional(&mut *tx)
             .await?;
     let fill = |template: &str| match (&number, template.contains("{number}")) {
         (Some(number), true) => Ok(template.replace("{number}", number)),
@@ -426,7 +434,7 @@ async fn apply_member(
     };
     let interface = fill(member.interface.as_deref().unwrap_or("PJSIP/{number}"))?;
     let state_interface = member.state_interface.as_deref().map(fill).transpose()?;
-    sqlx::query(
+    query(
         "INSERT INTO members (queue_id, user_id, interface, state_interface, member_name, penalty, fixed, joined, \
          changed_by, changed_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (queue_id, user_id) DO UPDATE SET interface = excluded.interface, \
@@ -443,23 +451,23 @@ async fn apply_member(
     .bind(i64::from(member.joined))
     .bind(codec::json(&ChangedBy::System)?)
     .bind(now_ms)
-    .execute(&mut *tx)
+    .execute(tx)
     .await
-    .map_err(|error| match error.as_database_error().map(sqlx::error::DatabaseError::is_unique_violation) {
-        Some(true) => StoreError::Input(format!(
+    .map_err(|error| match error.is_unique_violation() {
+        true => StoreError::Input(format!(
             "the interface {interface} is already another person's in the queue {}; one interface is one person",
             member.queue
         )),
-        _ => error.into(),
+        false => error,
     })?;
     Ok(())
 }
 
-async fn find_pbx(tx: &mut SqliteConnection, name: Option<&str>) -> Result<(PbxId, String), StoreError> {
+async fn find_pbx(tx: &mut Transaction, name: Option<&str>) -> Result<(PbxId, String), StoreError> {
     let found: Vec<(i64, String)> = if let Some(name) = name {
-        sqlx::query_as("SELECT id, name FROM pbxs WHERE name = $1").bind(name).fetch_all(&mut *tx).await?
+        query("SELECT id, name FROM pbxs WHERE name = $1").bind(name).fetch_all(&mut *tx).await?
     } else {
-        sqlx::query_as("SELECT id, name FROM pbxs").fetch_all(&mut *tx).await?
+        query("SELECT id, name FROM pbxs").fetch_all(&mut *tx).await?
     };
     match (found.as_slice(), name) {
         ([(id, name)], _) => Ok((PbxId(*id), name.clone())),

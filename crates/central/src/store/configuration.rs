@@ -1,9 +1,9 @@
 //! Everything the administrator decides, read at once: small, and needed whole by the desk.
 
 use central_api::{ChangedBy, PbxId, PhoneId, QueueId, Reason, ReasonId, Role, User, UserId};
-use sqlx::Row as _;
 use std::collections::BTreeMap;
 
+use super::engine::{Row, query};
 use super::{Sip, Softphone, Store, StoreError, codec, sip, softphone};
 
 /// Settings of the tenant.
@@ -164,101 +164,95 @@ impl Store {
     /// # Errors
     /// When the database does not answer or holds what this program does not know.
     pub async fn configuration(&self) -> Result<Configuration, StoreError> {
-        // One read transaction: a change in the middle must not give half of the old and half of the new.
-        let mut tx = self.read.begin().await?;
-        let row = sqlx::query("SELECT * FROM tenant").fetch_one(&mut *tx).await?;
+        // One moment: a change in the middle must not give half of the old and half of the new.
+        let mut now = self.snapshot().await?;
+        let row = query("SELECT * FROM tenant").fetch_one::<Row>(&mut now).await?;
         let tenant = Tenant {
-            name: row.try_get("name")?,
-            revision: row.try_get("revision")?,
-            after_call_ms: row.try_get::<i64, _>("after_call_s")? * 1000,
-            not_taken_limit: small(row.try_get("not_taken_limit")?)?,
+            name: row.get("name")?,
+            revision: row.get("revision")?,
+            after_call_ms: row.get::<i64>("after_call_s")? * 1000,
+            not_taken_limit: row.get("not_taken_limit")?,
             softphone: softphone::read(&row)?,
         };
         let mut users = BTreeMap::new();
-        for row in sqlx::query("SELECT id, username, display_name, role FROM users").fetch_all(&mut *tx).await? {
-            let id = UserId(row.try_get("id")?);
-            let role: Role = codec::from_word(row.try_get("role")?)?;
-            let user =
-                User { id, username: row.try_get("username")?, display_name: row.try_get("display_name")?, role };
+        for row in query("SELECT id, username, display_name, role FROM users").fetch_all::<Row>(&mut now).await? {
+            let id = UserId(row.get("id")?);
+            let role: Role = codec::from_word(row.get("role")?)?;
+            let user = User { id, username: row.get("username")?, display_name: row.get("display_name")?, role };
             users.insert(id, UserRow { user });
         }
         let mut pbxs = BTreeMap::new();
-        for row in sqlx::query("SELECT * FROM pbxs").fetch_all(&mut *tx).await? {
-            let id = PbxId(row.try_get("id")?);
+        for row in query("SELECT * FROM pbxs").fetch_all::<Row>(&mut now).await? {
+            let id = PbxId(row.get("id")?);
             let pbx = PbxRow {
                 id,
-                name: row.try_get("name")?,
-                host: row.try_get("host")?,
-                port: small(row.try_get("port")?)?,
-                tls: row.try_get::<i64, _>("tls")? != 0,
-                username: row.try_get("username")?,
-                secret: row.try_get("secret")?,
-                managed: row.try_get::<i64, _>("managed")? != 0,
+                name: row.get("name")?,
+                host: row.get("host")?,
+                port: row.get("port")?,
+                tls: row.get("tls")?,
+                username: row.get("username")?,
+                secret: row.get("secret")?,
+                managed: row.get("managed")?,
                 sip: sip::read(&row)?,
             };
             pbxs.insert(id, pbx);
         }
         let mut phones = BTreeMap::new();
-        for row in sqlx::query("SELECT * FROM phones").fetch_all(&mut *tx).await? {
-            let id = PhoneId(row.try_get("id")?);
+        for row in query("SELECT * FROM phones").fetch_all::<Row>(&mut now).await? {
+            let id = PhoneId(row.get("id")?);
             let phone = Phone {
                 id,
-                user: UserId(row.try_get("user_id")?),
-                pbx: PbxId(row.try_get("pbx_id")?),
-                number: row.try_get("number")?,
-                sip_user: row.try_get("sip_user")?,
-                auth_user: row.try_get("auth_user")?,
-                secret: row.try_get("secret")?,
-                display_name: row.try_get("display_name")?,
+                user: UserId(row.get("user_id")?),
+                pbx: PbxId(row.get("pbx_id")?),
+                number: row.get("number")?,
+                sip_user: row.get("sip_user")?,
+                auth_user: row.get("auth_user")?,
+                secret: row.get("secret")?,
+                display_name: row.get("display_name")?,
             };
             phones.insert(id, phone);
         }
         let mut queues = BTreeMap::new();
-        for row in sqlx::query("SELECT * FROM queues").fetch_all(&mut *tx).await? {
-            let id = QueueId(row.try_get("id")?);
+        for row in query("SELECT * FROM queues").fetch_all::<Row>(&mut now).await? {
+            let id = QueueId(row.get("id")?);
             let queue = Queue {
                 id,
-                pbx: PbxId(row.try_get("pbx_id")?),
-                pbx_queue: row.try_get("pbx_queue")?,
-                name: row.try_get("name")?,
-                project: row.try_get("project")?,
-                greeting: row.try_get("greeting")?,
+                pbx: PbxId(row.get("pbx_id")?),
+                pbx_queue: row.get("pbx_queue")?,
+                name: row.get("name")?,
+                project: row.get("project")?,
+                greeting: row.get("greeting")?,
             };
             queues.insert(id, queue);
         }
         let mut members = BTreeMap::new();
-        for row in sqlx::query("SELECT * FROM members").fetch_all(&mut *tx).await? {
-            let (queue, user) = (QueueId(row.try_get("queue_id")?), UserId(row.try_get("user_id")?));
+        for row in query("SELECT * FROM members").fetch_all::<Row>(&mut now).await? {
+            let (queue, user) = (QueueId(row.get("queue_id")?), UserId(row.get("user_id")?));
             let member = Member {
                 queue,
                 user,
-                interface: row.try_get("interface")?,
-                state_interface: row.try_get("state_interface")?,
-                member_name: row.try_get("member_name")?,
-                penalty: small(row.try_get("penalty")?)?,
-                fixed: row.try_get::<i64, _>("fixed")? != 0,
-                joined: row.try_get::<i64, _>("joined")? != 0,
-                by: codec::from_json(row.try_get("changed_by")?)?,
-                changed_ms: row.try_get("changed_ms")?,
+                interface: row.get("interface")?,
+                state_interface: row.get("state_interface")?,
+                member_name: row.get("member_name")?,
+                penalty: row.get("penalty")?,
+                fixed: row.get("fixed")?,
+                joined: row.get("joined")?,
+                by: codec::from_json(row.get("changed_by")?)?,
+                changed_ms: row.get("changed_ms")?,
             };
             members.insert((user, queue), member);
         }
         let mut reasons = BTreeMap::new();
-        for row in sqlx::query("SELECT * FROM reasons").fetch_all(&mut *tx).await? {
-            let id = ReasonId(row.try_get("id")?);
+        for row in query("SELECT * FROM reasons").fetch_all::<Row>(&mut now).await? {
+            let id = ReasonId(row.get("id")?);
             let reason = Reason {
                 id,
-                names: codec::from_json(row.try_get("names")?)?,
-                class: codec::from_word(row.try_get("class")?)?,
-                limit_min: row.try_get::<Option<i64>, _>("limit_min")?.map(small).transpose()?,
+                names: codec::from_json(row.get("names")?)?,
+                class: codec::from_word(row.get("class")?)?,
+                limit_min: row.get("limit_min")?,
             };
-            reasons.insert(id, ReasonRow { key: row.try_get("key")?, reason });
+            reasons.insert(id, ReasonRow { key: row.get("key")?, reason });
         }
         Ok(Configuration { tenant, users, pbxs, phones, queues, members, reasons })
     }
-}
-
-/// A number of the database as the smaller type it has here.
-pub(super) fn small<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
-    T::try_from(number).map_err(|_| StoreError::Row(format!("the number {number} is out of range")))
 }

@@ -1,11 +1,12 @@
 //! What the desk writes: statuses, wishes and memberships, in order, by one task, so that a slow disk never holds a call up.
 
 use central_api::{ChangedBy, NextStatus, QueueId, ReasonClass, ReasonId, Status, UserId};
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 
+use super::engine::{Transaction, query};
 use super::{Store, StoreError, codec};
+use crate::clock::now_ms;
 
 /// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,23 +92,12 @@ impl Journal {
         let task = tokio::spawn(async move {
             let mut batch = Vec::new();
             while inbox.recv_many(&mut batch, 256).await > 0 {
-                let mut wait = std::time::Duration::from_millis(100);
-                let mut written = write(&store, &batch).await;
-                while let Err(error) = &written {
-                    // What the database can never take must not stop what lies behind it.
-                    if !is_passing(error) {
-                        break;
-                    }
-                    tracing::error!(%error, "cannot write statuses and memberships; trying again");
-                    // The disk says no event when it is well again.
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(std::time::Duration::from_secs(5));
-                    written = write(&store, &batch).await;
-                }
+                let written = persist(&store, &batch).await;
                 for entry in batch.drain(..) {
+                    // What the database can never take must not stop what lies beside and behind it.
                     let alone = match &written {
                         Ok(()) => Ok(()),
-                        Err(_) => write(&store, std::slice::from_ref(&entry)).await,
+                        Err(_) => persist(&store, std::slice::from_ref(&entry)).await,
                     };
                     if let Err(error) = &alone {
                         tracing::error!(%error, records = ?entry.records, "the database refuses these records; they are lost");
@@ -131,39 +121,50 @@ impl Journal {
     }
 }
 
-/// Whether it may go by itself: a full disk, a lock, a lost connection; not a broken rule of the schema.
-fn is_passing(error: &StoreError) -> bool {
-    match error {
-        StoreError::Database(sqlx::Error::Database(error)) => {
-            matches!(error.kind(), sqlx::error::ErrorKind::Other)
-        }
-        StoreError::Database(sqlx::Error::PoolClosed) => false,
-        StoreError::Database(_) => true,
-        _ => false,
-    }
-}
-
-async fn write(store: &Store, batch: &[Entry]) -> Result<(), StoreError> {
-    if batch.iter().all(|entry| entry.records.is_empty()) {
+/// Until it is written, once, or refused for good.
+async fn persist(store: &Store, entries: &[Entry]) -> Result<(), StoreError> {
+    if entries.iter().all(|entry| entry.records.is_empty()) {
         return Ok(());
     }
-    let mut tx = store.begin().await?;
-    for record in batch.iter().flat_map(|entry| &entry.records) {
-        write_one(&mut tx, record).await?;
+    // A commit that was interrupted may have been done: the second attempt has to know.
+    let batch = uuid::Uuid::now_v7().to_string();
+    let mut wait = std::time::Duration::from_millis(100);
+    loop {
+        match write(store, &batch, entries).await {
+            Err(error) if error.is_passing() => {
+                tracing::error!(%error, "cannot write statuses and memberships; trying again");
+            }
+            done => return done,
+        }
+        // The database says no event when it is well again.
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(std::time::Duration::from_secs(5));
     }
-    tx.commit().await?;
-    Ok(())
 }
 
-async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), StoreError> {
+async fn write(store: &Store, batch: &str, entries: &[Entry]) -> Result<(), StoreError> {
+    store
+        .write(|mut tx| async move {
+            if !tx.is_first(batch, now_ms()).await? {
+                return Ok(());
+            }
+            for record in entries.iter().flat_map(|entry| &entry.records) {
+                write_one(&mut tx, record).await?;
+            }
+            tx.commit().await
+        })
+        .await
+}
+
+async fn write_one(tx: &mut Transaction, record: &Record) -> Result<(), StoreError> {
     match record {
         Record::Status { user, status, class, session } => {
-            sqlx::query("UPDATE status_intervals SET ended_ms = $1 WHERE user_id = $2 AND ended_ms IS NULL")
+            query("UPDATE status_intervals SET ended_ms = $1 WHERE user_id = $2 AND ended_ms IS NULL")
                 .bind(status.since_ms)
                 .bind(user.0)
-                .execute(&mut *tx)
+                .execute(tx)
                 .await?;
-            sqlx::query(
+            query(
                 "INSERT INTO status_intervals (user_id, started_ms, kind, reason_id, class, until_ms, changed_by, session_id) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
@@ -175,20 +176,20 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(status.until_ms)
             .bind(codec::json(&status.by)?)
             .bind(session)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
         Record::Next { user, next } => {
-            sqlx::query("UPDATE users SET next_kind = $1, next_reason = $2, next_chosen_ms = $3 WHERE id = $4")
+            query("UPDATE users SET next_kind = $1, next_reason = $2, next_chosen_ms = $3 WHERE id = $4")
                 .bind(next.as_ref().map(|next| codec::word(&next.kind)).transpose()?)
                 .bind(next.as_ref().and_then(|next| next.reason).map(|reason| reason.0))
                 .bind(next.as_ref().map(|next| next.chosen_at_ms))
                 .bind(user.0)
-                .execute(&mut *tx)
+                .execute(tx)
                 .await?;
         }
         Record::Wish { user, queue, joined, by, at_ms } => {
-            sqlx::query(
+            query(
                 "UPDATE members SET joined = $1, changed_by = $2, changed_ms = $3 WHERE user_id = $4 AND queue_id = $5",
             )
             .bind(i64::from(*joined))
@@ -196,19 +197,19 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(at_ms)
             .bind(user.0)
             .bind(queue.0)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
         Record::Membership { user, queue, present, paused, pause_reason, cause, at_ms } => {
-            sqlx::query(
+            query(
                 "UPDATE membership_intervals SET ended_ms = $1 WHERE user_id = $2 AND queue_id = $3 AND ended_ms IS NULL",
             )
             .bind(at_ms)
             .bind(user.0)
             .bind(queue.0)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
-            sqlx::query(
+            query(
                 "INSERT INTO membership_intervals (queue_id, user_id, started_ms, present, paused, pause_reason, cause) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
@@ -219,7 +220,7 @@ async fn write_one(tx: &mut SqliteConnection, record: &Record) -> Result<(), Sto
             .bind(i64::from(*paused))
             .bind(pause_reason)
             .bind(*cause)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
         }
     }
@@ -234,14 +235,14 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn remembered(&self) -> Result<BTreeMap<UserId, Remembered>, StoreError> {
-        let rows: Vec<OpenStatus> = sqlx::query_as(
+        let rows: Vec<OpenStatus> = query(
             "SELECT user_id, started_ms, kind, reason_id, until_ms, changed_by FROM status_intervals WHERE ended_ms IS NULL",
         )
-        .fetch_all(&self.read)
+        .fetch_all(self.database())
         .await?;
         let nexts: Vec<(i64, String, Option<i64>, i64)> =
-            sqlx::query_as("SELECT id, next_kind, next_reason, next_chosen_ms FROM users WHERE next_kind IS NOT NULL")
-                .fetch_all(&self.read)
+            query("SELECT id, next_kind, next_reason, next_chosen_ms FROM users WHERE next_kind IS NOT NULL")
+                .fetch_all(self.database())
                 .await?;
         let mut remembered = BTreeMap::new();
         for (user, since_ms, kind, reason, until_ms, by) in rows {

@@ -1,134 +1,149 @@
-//! The database of one tenant. One SQL text for both engines: `$1` placeholders, nothing folded or bucketed in SQL.
+//! The database of one tenant: SQLite or PostgreSQL under one SQL text. [`engine`] is the surface over both, [`dialect`] the
+//! few places where they need two texts. Nothing outside of here knows SQL.
 //!
-//! SQLite has one writer (a pool of one connection, `BEGIN IMMEDIATE`) and a few readers beside it (WAL).
+//! A new table is: a file of the same name in `migrations/sqlite/` and `migrations/postgres/`, and a file here with its
+//! statements; `outbox.rs` is an example with everything in it.
 
 mod apply;
+mod batches;
 mod codec;
 mod configuration;
+mod dialect;
+mod engine;
+mod error;
 mod idempotency;
+mod ids;
 mod journal;
+mod location;
+mod options;
+mod outbox;
 mod seal;
 mod sessions;
 mod sip;
 mod softphone;
 mod users;
 
+#[cfg(test)]
+#[path = "../../tests/databases/mod.rs"]
+mod databases;
+
 pub use apply::{
     Input, MemberInput, PasswordHashes, PbxInput, PhoneInput, QueueInput, ReasonInput, TenantInput, UserInput,
 };
 pub(crate) use apply::{fold, is_this_machine};
 pub use configuration::{Configuration, Member, PbxRow, Phone, Queue, ReasonRow, Tenant, UserRow};
+pub use engine::Engine;
+pub use error::StoreError;
 pub use idempotency::{Claim, Stored};
+pub use ids::IdBlock;
 pub use journal::{Journal, Record, Remembered};
+pub use location::{Location, LocationError, Server};
+pub use options::StoreOptions;
+pub use outbox::{Event, Events, Told};
 pub use seal::SealingKey;
 pub(crate) use seal::fill;
 pub use sessions::{Opened, Opening, SessionRow};
 pub use sip::{CodesInput, Sip, SipInput, Turn, TurnInput};
 pub use softphone::{Softphone, SoftphoneInput};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
+use engine::{Database, Snapshot, Transaction, query};
 
-/// What can go wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is no database.
-    #[error("there is no database in {0}; make one with `linedesk-central init`")]
-    Missing(PathBuf),
-    /// The engine refused.
-    #[error("the database refused: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The schema cannot be brought up to date.
-    #[error(
-        "the database cannot be brought to this program's version: {0}; an older program never opens a newer database, \
-         take the newer program or a backup"
-    )]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// A file beside it.
-    #[error("cannot use {path}: {source}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The key file does not fit the database.
-    #[error(
-        "a stored secret ({0}) cannot be opened with secret.key; put back the key file that belongs to this database, or \
-         give the secret again with `linedesk-central apply`"
-    )]
-    Sealed(String),
-    /// A row says something this program does not know.
-    #[error("the database holds something this program does not understand: {0}")]
-    Row(String),
-    /// What was asked for is not there, or what was given cannot be taken.
-    #[error("{0}")]
-    Input(String),
-    /// No randomness.
-    #[error("the system gives no random numbers: {0}")]
-    Random(String),
-}
+/// How often a transaction is tried that loses against others.
+const TRIES: u32 = 5;
+/// Before the second try; twice as long before each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
 
-/// The database, open.
+/// The database, open; clones are handles.
 #[derive(Debug, Clone)]
 pub struct Store {
-    write: sqlx::SqlitePool,
-    read: sqlx::SqlitePool,
+    database: Database,
     key: SealingKey,
 }
 
 impl Store {
-    /// File of the database in a data directory.
-    #[must_use]
-    pub fn database_file(data_dir: &Path) -> PathBuf {
-        data_dir.join("central.sqlite")
-    }
-
-    /// Makes data directory, key file and database where they are missing, and opens it.
+    /// Makes data directory, key file and tables where they are missing, and opens it.
     ///
     /// # Errors
-    /// When files cannot be made or the schema cannot be brought up to date.
-    pub async fn create(data_dir: &Path) -> Result<Self, StoreError> {
-        seal::private_dir(data_dir)?;
-        let key = SealingKey::create_or_read(&data_dir.join("secret.key"))?;
-        Self::connect(data_dir, key, true).await
+    /// When files cannot be made, or the database cannot be used or brought up to date.
+    pub async fn create(options: &StoreOptions) -> Result<Self, StoreError> {
+        seal::private_dir(&options.data_dir)?;
+        let key = SealingKey::create_or_read(&options.key_file())?;
+        if options.location == Location::Sqlite {
+            // Before the engine makes it: the files beside it are made as open as it is itself.
+            seal::private_file(&options.database_file())?;
+        }
+        Ok(Self { database: Database::open(options, true).await?, key })
+    }
+
+    /// Makes it as [`Store::create`] does, but only where there is none.
+    ///
+    /// # Errors
+    /// When there is one already, and as [`Store::create`].
+    pub async fn create_new(options: &StoreOptions) -> Result<Self, StoreError> {
+        let is_there = match options.location {
+            Location::Sqlite => options.database_file().exists(),
+            Location::Postgres(_) => Database::is_there(options).await?,
+        };
+        if is_there {
+            return Err(StoreError::Exists(options.shown()));
+        }
+        Self::create(options).await
     }
 
     /// Opens the database that `init` made.
     ///
     /// # Errors
-    /// When it is not there, or cannot be brought up to date.
-    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        if !Self::database_file(data_dir).exists() {
-            return Err(StoreError::Missing(data_dir.to_owned()));
+    /// When it is not there, cannot be used, or cannot be brought up to date.
+    pub async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        if options.location == Location::Sqlite && !options.database_file().exists() {
+            return Err(StoreError::Missing(options.data_dir.display().to_string()));
         }
-        let key = SealingKey::read(&data_dir.join("secret.key"))?;
-        Self::connect(data_dir, key, false).await
+        let key = SealingKey::read(&options.key_file())?;
+        Ok(Self { database: Database::open(options, false).await?, key })
     }
 
-    async fn connect(data_dir: &Path, key: SealingKey, create: bool) -> Result<Self, StoreError> {
-        let file = Self::database_file(data_dir);
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .create_if_missing(create)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL a killed process loses nothing with NORMAL; only a power cut may take the last moments.
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(10));
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        MIGRATIONS.run(&write).await?;
-        seal::private_file(&file)?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { write, read, key })
+    /// Which engine it is, for what is shown of it.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.database.engine()
     }
 
-    /// A transaction of the one writer.
-    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    /// Begins to write, as the tenant's one writer.
+    async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.database.begin().await
+    }
+
+    /// Begins to read as of one moment.
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.database.snapshot().await
+    }
+
+    /// For a single statement that reads.
+    fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Writes in a transaction that `work` commits; does it again when it lost against another one. Uncommitted, it is undone.
+    async fn write<T, Work, Done>(&self, mut work: Work) -> Result<T, StoreError>
+    where
+        Work: FnMut(Transaction) -> Done,
+        Done: Future<Output = Result<T, StoreError>>,
+    {
+        let mut wait = FIRST_WAIT;
+        for _ in 1..TRIES {
+            match work(self.begin().await?).await {
+                Err(error) if error.is_race() => {
+                    tracing::debug!(%error, "a transaction is tried again");
+                    // The one that won is given time to end; nothing tells when it does.
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                done => return done,
+            }
+        }
+        work(self.begin().await?).await
     }
 
     /// Whether the database answers.
@@ -136,8 +151,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn alive(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT id FROM tenant").fetch_one(&self.read).await?;
-        Ok(())
+        self.revision().await.map(drop)
     }
 
     /// Number that grows with each change of configuration.
@@ -145,7 +159,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn revision(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT revision FROM tenant").fetch_one(&self.read).await?)
+        query("SELECT revision FROM tenant").fetch_scalar(&self.database).await
     }
 
     /// Opens a secret that was sealed for `purpose`.
@@ -158,7 +172,6 @@ impl Store {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.write.close().await;
-        self.read.close().await;
+        self.database.close().await;
     }
 }

@@ -94,9 +94,14 @@ pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
     restrict(path, 0o700).map_err(named)
 }
 
-/// A file only we can read.
+/// A file only we can read, made empty where it is missing.
 pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
-    restrict(path, 0o600).map_err(|source| StoreError::File { path: path.to_owned(), source })
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let made = options.open(path).and_then(|_| restrict(path, 0o600));
+    made.map_err(|source| StoreError::File { path: path.to_owned(), source })
 }
 
 #[cfg(unix)]

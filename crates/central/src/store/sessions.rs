@@ -1,8 +1,8 @@
 //! Sessions: who works where. Only the hash of a token is here.
 
 use central_api::{Machine, SessionEndReason, UserId};
-use sqlx::Row as _;
 
+use super::engine::{FromRow, Row, Transaction, query};
 use super::{Store, StoreError, codec};
 
 /// A session as stored.
@@ -61,8 +61,15 @@ pub enum Opened {
     Elsewhere(SessionRow),
 }
 
-const COLUMNS: &str =
-    "SELECT id, user_id, fence, machine_id, machine_name, created_ms, seen_ms, ended_why FROM sessions";
+/// A session is read by the same columns everywhere.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, user_id, fence, machine_id, machine_name, created_ms, seen_ms, ended_why FROM sessions ",
+            $rest
+        )
+    };
+}
 
 impl Store {
     /// Opens a session, and ends those it replaces, in one transaction: two sign-ins at once cannot double an operator.
@@ -70,67 +77,40 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn open_session(&self, opening: &Opening<'_>) -> Result<Opened, StoreError> {
-        let mut tx = self.begin().await?;
-        // What nobody has used for long is over, and asks nobody whether to move.
-        sqlx::query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE ended_ms IS NULL AND seen_ms < $3")
-            .bind(opening.now_ms)
-            .bind(codec::json(&SessionEndReason::Revoked)?)
-            .bind(opening.stale_before_ms)
-            .execute(&mut *tx)
-            .await?;
-        let active = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE ended_ms IS NULL AND (user_id = $1 OR machine_id = $2) ORDER BY created_ms DESC"
-        )))
-        .bind(opening.user.0)
-        .bind(&opening.machine.id)
-        .fetch_all(&mut *tx)
-        .await?;
-        let active = active.iter().map(session).collect::<Result<Vec<_>, _>>()?;
-        let elsewhere = active.iter().find(|s| s.user == opening.user && s.machine.id != opening.machine.id);
-        if let (Some(elsewhere), false) = (elsewhere, opening.take_over) {
-            return Ok(Opened::Elsewhere(elsewhere.clone()));
-        }
-        let mut ended = Vec::new();
-        for mut old in active {
-            let why = if old.user == opening.user {
-                SessionEndReason::Moved { machine: opening.machine.name.clone() }
-            } else {
-                SessionEndReason::ReplacedAtSeat { by: opening.display_name.to_owned() }
-            };
-            end(&mut tx, &old.id, &why, opening.now_ms).await?;
-            old.ended = Some(why);
-            ended.push(old);
-        }
-        let fence: i64 = sqlx::query_scalar("UPDATE users SET fence = fence + 1 WHERE id = $1 RETURNING fence")
-            .bind(opening.user.0)
-            .fetch_one(&mut *tx)
-            .await?;
-        sqlx::query(
-            "INSERT INTO sessions (id, user_id, token_hash, fence, machine_id, machine_name, program, created_ms, seen_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(opening.id)
-        .bind(opening.user.0)
-        .bind(opening.token_hash)
-        .bind(fence)
-        .bind(&opening.machine.id)
-        .bind(&opening.machine.name)
-        .bind(opening.program)
-        .bind(opening.now_ms)
-        .bind(opening.now_ms)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        let session = SessionRow {
-            id: opening.id.to_owned(),
-            user: opening.user,
-            fence: fence.unsigned_abs(),
-            machine: opening.machine.clone(),
-            created_ms: opening.now_ms,
-            seen_ms: opening.now_ms,
-            ended: None,
-        };
-        Ok(Opened::Here { session, ended })
+        self.write(|mut tx| async move {
+            // What nobody has used for long is over, and asks nobody whether to move.
+            query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE ended_ms IS NULL AND seen_ms < $3")
+                .bind(opening.now_ms)
+                .bind(codec::json(&SessionEndReason::Revoked)?)
+                .bind(opening.stale_before_ms)
+                .execute(&mut tx)
+                .await?;
+            let active: Vec<SessionRow> =
+                query(select!("WHERE ended_ms IS NULL AND (user_id = $1 OR machine_id = $2) ORDER BY created_ms DESC"))
+                    .bind(opening.user.0)
+                    .bind(&opening.machine.id)
+                    .fetch_all(&mut tx)
+                    .await?;
+            let elsewhere = active.iter().find(|s| s.user == opening.user && s.machine.id != opening.machine.id);
+            if let (Some(elsewhere), false) = (elsewhere, opening.take_over) {
+                return Ok(Opened::Elsewhere(elsewhere.clone()));
+            }
+            let mut ended = Vec::new();
+            for mut old in active {
+                let why = if old.user == opening.user {
+                    SessionEndReason::Moved { machine: opening.machine.name.clone() }
+                } else {
+                    SessionEndReason::ReplacedAtSeat { by: opening.display_name.to_owned() }
+                };
+                end(&mut tx, &old.id, &why, opening.now_ms).await?;
+                old.ended = Some(why);
+                ended.push(old);
+            }
+            let session = insert(&mut tx, opening).await?;
+            tx.commit().await?;
+            Ok(Opened::Here { session, ended })
+        })
+        .await
     }
 
     /// The session of a token, also when it is over.
@@ -138,13 +118,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn session_by_token(&self, token_hash: &[u8]) -> Result<Option<SessionRow>, StoreError> {
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE token_hash = $1")))
-            .bind(token_hash)
-            .fetch_optional(&self.read)
-            .await?
-            .as_ref()
-            .map(session)
-            .transpose()
+        query(select!("WHERE token_hash = $1")).bind(token_hash).fetch_optional(self.database()).await
     }
 
     /// A session.
@@ -152,13 +126,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn session_by_id(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await?
-            .as_ref()
-            .map(session)
-            .transpose()
+        query(select!("WHERE id = $1")).bind(id).fetch_optional(self.database()).await
     }
 
     /// All sessions that are not over.
@@ -166,15 +134,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn active_sessions(&self, stale_before_ms: i64) -> Result<Vec<SessionRow>, StoreError> {
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE ended_ms IS NULL AND seen_ms >= $1 ORDER BY created_ms"
-        )))
-        .bind(stale_before_ms)
-        .fetch_all(&self.read)
-        .await?
-        .iter()
-        .map(session)
-        .collect()
+        query(select!("WHERE ended_ms IS NULL AND seen_ms >= $1 ORDER BY created_ms"))
+            .bind(stale_before_ms)
+            .fetch_all(self.database())
+            .await
     }
 
     /// A sign of life.
@@ -182,14 +145,15 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn session_seen(&self, id: &str, now_ms: i64) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE sessions SET seen_ms = $1 WHERE id = $2 AND ended_ms IS NULL")
-            .bind(now_ms)
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(|mut tx| async move {
+            query("UPDATE sessions SET seen_ms = $1 WHERE id = $2 AND ended_ms IS NULL")
+                .bind(now_ms)
+                .bind(id)
+                .execute(&mut tx)
+                .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// Ends a session; nothing happens to one that is over already.
@@ -197,15 +161,47 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn end_session(&self, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        end(&mut tx, id, why, now_ms).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(|mut tx| async move {
+            end(&mut tx, id, why, now_ms).await?;
+            tx.commit().await
+        })
+        .await
     }
 }
 
-async fn end(tx: &mut sqlx::SqliteConnection, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND ended_ms IS NULL")
+async fn insert(tx: &mut Transaction, opening: &Opening<'_>) -> Result<SessionRow, StoreError> {
+    let fence: i64 = query("UPDATE users SET fence = fence + 1 WHERE id = $1 RETURNING fence")
+        .bind(opening.user.0)
+        .fetch_scalar(&mut *tx)
+        .await?;
+    query(
+        "INSERT INTO sessions (id, user_id, token_hash, fence, machine_id, machine_name, program, created_ms, seen_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(opening.id)
+    .bind(opening.user.0)
+    .bind(opening.token_hash)
+    .bind(fence)
+    .bind(&opening.machine.id)
+    .bind(&opening.machine.name)
+    .bind(opening.program)
+    .bind(opening.now_ms)
+    .bind(opening.now_ms)
+    .execute(tx)
+    .await?;
+    Ok(SessionRow {
+        id: opening.id.to_owned(),
+        user: opening.user,
+        fence: fence.unsigned_abs(),
+        machine: opening.machine.clone(),
+        created_ms: opening.now_ms,
+        seen_ms: opening.now_ms,
+        ended: None,
+    })
+}
+
+async fn end(tx: &mut Transaction, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
+    query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND ended_ms IS NULL")
         .bind(now_ms)
         .bind(codec::json(why)?)
         .bind(id)
@@ -214,15 +210,17 @@ async fn end(tx: &mut sqlx::SqliteConnection, id: &str, why: &SessionEndReason, 
     Ok(())
 }
 
-fn session(row: &sqlx::sqlite::SqliteRow) -> Result<SessionRow, StoreError> {
-    let ended: Option<String> = row.try_get("ended_why")?;
-    Ok(SessionRow {
-        id: row.try_get("id")?,
-        user: UserId(row.try_get("user_id")?),
-        fence: row.try_get::<i64, _>("fence")?.unsigned_abs(),
-        machine: Machine { id: row.try_get("machine_id")?, name: row.try_get("machine_name")? },
-        created_ms: row.try_get("created_ms")?,
-        seen_ms: row.try_get("seen_ms")?,
-        ended: ended.as_deref().map(codec::from_json).transpose()?,
-    })
+impl FromRow for SessionRow {
+    fn from_row(row: Row) -> Result<Self, StoreError> {
+        let ended: Option<&str> = row.get("ended_why")?;
+        Ok(Self {
+            id: row.get("id")?,
+            user: UserId(row.get("user_id")?),
+            fence: row.get("fence")?,
+            machine: Machine { id: row.get("machine_id")?, name: row.get("machine_name")? },
+            created_ms: row.get("created_ms")?,
+            seen_ms: row.get("seen_ms")?,
+            ended: ended.map(codec::from_json).transpose()?,
+        })
+    }
 }

@@ -4,9 +4,8 @@ mod check;
 
 use central_api::{FeatureCodes, Secret, SipAddressFamily, SipDtmf, SipEncryption, SipServer, SipTransport};
 use serde::Deserialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
 
+use super::engine::{Row, Transaction, query};
 use super::{SealingKey, StoreError, codec};
 use check::{checked_codes, checked_encryption, checked_family, checked_headers, checked_port, checked_server};
 
@@ -146,7 +145,7 @@ pub struct CodesInput {
 
 /// Writes what a file says of a PBX that is there already. `host` is its manager interface.
 pub(super) async fn apply(
-    tx: &mut SqliteConnection,
+    tx: &mut Transaction,
     key: &SealingKey,
     pbx: &str,
     host: &str,
@@ -174,7 +173,7 @@ pub(super) async fn apply(
         Some(turn) => Some(checked_turn(tx, key, pbx, turn).await?),
     };
     let codes = checked_codes(pbx, codes)?;
-    sqlx::query(
+    query(
         "UPDATE pbxs SET sip_server = $2, sip_port = $3, sip_backup_servers = $4, sip_outbound_proxy = $5, \
          sip_transport = $6, sip_domain = $7, sip_encryption = $8, sip_encryption_optional = $9, sip_address_family = $10, \
          sip_ice = $11, sip_stun_servers = $12, sip_turn_server = $13, sip_turn_transport = $14, sip_turn_user = $15, \
@@ -204,7 +203,7 @@ pub(super) async fn apply(
     .bind(codes.redial)
     .bind(codes.echo_test)
     .bind(input.tls_ca_pem.as_deref().unwrap_or_default())
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -214,19 +213,14 @@ pub(super) fn usual_port(transport: SipTransport) -> u16 {
     if transport == SipTransport::Tls { 5061 } else { 5060 }
 }
 
-async fn checked_turn(
-    tx: &mut SqliteConnection,
-    key: &SealingKey,
-    pbx: &str,
-    turn: &TurnInput,
-) -> Result<Turn, StoreError> {
+async fn checked_turn(tx: &mut Transaction, key: &SealingKey, pbx: &str, turn: &TurnInput) -> Result<Turn, StoreError> {
     let transport = turn.transport.unwrap_or(SipTransport::Udp);
     let port = if transport == SipTransport::Tls { TURN_TLS_PORT } else { STUN_PORT };
     let server = checked_server(&format!("turn.server of the PBX {pbx}"), &turn.server, port)?;
     let server = checked_port(pbx, "turn.server", server)?;
-    let known: Option<Vec<u8>> = sqlx::query_scalar("SELECT sip_turn_secret FROM pbxs WHERE name = $1")
+    let known: Option<Vec<u8>> = query("SELECT sip_turn_secret FROM pbxs WHERE name = $1")
         .bind(pbx)
-        .fetch_optional(&mut *tx)
+        .fetch_scalar_optional::<Option<Vec<u8>>>(tx)
         .await?
         .flatten();
     let secret = match (&turn.secret, known) {
@@ -242,39 +236,38 @@ async fn checked_turn(
 }
 
 /// A row of `pbxs`.
-pub(super) fn read(row: &SqliteRow) -> Result<Sip, StoreError> {
-    let turn = match row.try_get::<Option<String>, _>("sip_turn_server")? {
+pub(super) fn read(row: &Row) -> Result<Sip, StoreError> {
+    let turn = match row.get::<Option<String>>("sip_turn_server")? {
         None => None,
         Some(server) => Some(Turn {
             server: codec::from_json(&server)?,
-            transport: codec::from_word(row.try_get("sip_turn_transport")?)?,
-            user: row.try_get("sip_turn_user")?,
-            secret: row.try_get("sip_turn_secret")?,
+            transport: codec::from_word(row.get("sip_turn_transport")?)?,
+            user: row.get("sip_turn_user")?,
+            secret: row.get("sip_turn_secret")?,
         }),
     };
-    let outbound_proxy: Option<String> = row.try_get("sip_outbound_proxy")?;
-    let port: i64 = row.try_get("sip_port")?;
+    let outbound_proxy: Option<String> = row.get("sip_outbound_proxy")?;
     Ok(Sip {
-        server: row.try_get("sip_server")?,
-        port: u16::try_from(port).map_err(|_| StoreError::Row(format!("the port {port}")))?,
-        backup_servers: codec::from_json(row.try_get("sip_backup_servers")?)?,
+        server: row.get("sip_server")?,
+        port: row.get("sip_port")?,
+        backup_servers: codec::from_json(row.get("sip_backup_servers")?)?,
         outbound_proxy: outbound_proxy.as_deref().map(codec::from_json).transpose()?,
-        transport: codec::from_word(row.try_get("sip_transport")?)?,
-        domain: row.try_get("sip_domain")?,
-        encryption: codec::from_word(row.try_get("sip_encryption")?)?,
-        encryption_optional: row.try_get::<i64, _>("sip_encryption_optional")? != 0,
-        address_family: codec::from_word(row.try_get("sip_address_family")?)?,
-        ice: row.try_get::<i64, _>("sip_ice")? != 0,
-        stun_servers: codec::from_json(row.try_get("sip_stun_servers")?)?,
+        transport: codec::from_word(row.get("sip_transport")?)?,
+        domain: row.get("sip_domain")?,
+        encryption: codec::from_word(row.get("sip_encryption")?)?,
+        encryption_optional: row.get("sip_encryption_optional")?,
+        address_family: codec::from_word(row.get("sip_address_family")?)?,
+        ice: row.get("sip_ice")?,
+        stun_servers: codec::from_json(row.get("sip_stun_servers")?)?,
         turn,
-        dtmf: codec::from_word(row.try_get("sip_dtmf")?)?,
-        pass_headers: codec::from_json(row.try_get("sip_pass_headers")?)?,
+        dtmf: codec::from_word(row.get("sip_dtmf")?)?,
+        pass_headers: codec::from_json(row.get("sip_pass_headers")?)?,
         codes: FeatureCodes {
-            park: row.try_get("code_park")?,
-            pickup: row.try_get("code_pickup")?,
-            redial: row.try_get("code_redial")?,
-            echo_test: row.try_get("code_echo_test")?,
+            park: row.get("code_park")?,
+            pickup: row.get("code_pickup")?,
+            redial: row.get("code_redial")?,
+            echo_test: row.get("code_echo_test")?,
         },
-        tls_ca_pem: row.try_get("tls_ca_pem")?,
+        tls_ca_pem: row.get("tls_ca_pem")?,
     })
 }

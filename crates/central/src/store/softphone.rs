@@ -2,10 +2,8 @@
 
 use central_api::{AutoAnswer, SipCodec};
 use serde::Deserialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
 
-use super::configuration::small;
+use super::engine::{Row, Transaction, query};
 use super::{StoreError, codec};
 
 /// Two ports (RTP and RTCP) for each of eight calls; the softphone refuses fewer.
@@ -54,13 +52,13 @@ pub struct SoftphoneInput {
     pub auto_answer: Option<AutoAnswer>,
 }
 
-pub(super) async fn apply(tx: &mut SqliteConnection, input: &SoftphoneInput) -> Result<(), StoreError> {
+pub(super) async fn apply(tx: &mut Transaction, input: &SoftphoneInput) -> Result<(), StoreError> {
     let codecs = input.codecs.as_deref().map(checked_codecs).transpose()?;
     let ports = input.rtp_ports.as_deref().map(checked_ports).transpose()?;
     let sip_dscp = checked_dscp("sip_dscp", input.sip_dscp)?;
     let rtp_dscp = checked_dscp("rtp_dscp", input.rtp_dscp)?;
     let auto_answer = input.auto_answer.map(checked_auto_answer).transpose()?;
-    sqlx::query(
+    query(
         "UPDATE tenant SET softphone_codecs = COALESCE($1, softphone_codecs), \
          softphone_echo_cancellation = COALESCE($2, softphone_echo_cancellation), \
          softphone_rtp_first = COALESCE($3, softphone_rtp_first), softphone_rtp_last = COALESCE($4, softphone_rtp_last), \
@@ -78,23 +76,22 @@ pub(super) async fn apply(tx: &mut SqliteConnection, input: &SoftphoneInput) -> 
     .bind(sip_dscp)
     .bind(rtp_dscp)
     .bind(auto_answer)
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
 
 /// The row of the tenant.
-pub(super) fn read(row: &SqliteRow) -> Result<Softphone, StoreError> {
-    let is_set = |column: &str| row.try_get::<i64, _>(column).map(|flag| flag != 0);
+pub(super) fn read(row: &Row) -> Result<Softphone, StoreError> {
     Ok(Softphone {
-        codecs: codec::from_json(row.try_get("softphone_codecs")?)?,
-        echo_cancellation: is_set("softphone_echo_cancellation")?,
-        rtp_ports: (small(row.try_get("softphone_rtp_first")?)?, small(row.try_get("softphone_rtp_last")?)?),
-        noise_suppression: is_set("softphone_noise_suppression")?,
-        gain_control: is_set("softphone_gain_control")?,
-        sip_dscp: small(row.try_get("softphone_sip_dscp")?)?,
-        rtp_dscp: small(row.try_get("softphone_rtp_dscp")?)?,
-        auto_answer: codec::from_word(row.try_get("softphone_auto_answer")?)?,
+        codecs: codec::from_json(row.get("softphone_codecs")?)?,
+        echo_cancellation: row.get("softphone_echo_cancellation")?,
+        rtp_ports: (row.get("softphone_rtp_first")?, row.get("softphone_rtp_last")?),
+        noise_suppression: row.get("softphone_noise_suppression")?,
+        gain_control: row.get("softphone_gain_control")?,
+        sip_dscp: row.get("softphone_sip_dscp")?,
+        rtp_dscp: row.get("softphone_rtp_dscp")?,
+        auto_answer: codec::from_word(row.get("softphone_auto_answer")?)?,
     })
 }
 

@@ -1,10 +1,21 @@
+use crate::databases::on_both_engines;
 use crate::house::{House, Live, apply};
 use central_api::{FENCE, Topic, path};
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn a_key_is_carried_out_once() {
-    let house = House::open().await;
+on_both_engines!(
+    House:
+    a_key_is_carried_out_once,
+    a_command_needs_the_fence_of_its_sign_in,
+    what_cannot_be_understood_is_a_problem_with_its_reason,
+    health_and_openapi_need_no_sign_in,
+    a_configuration_applied_while_serving_is_taken_over,
+    to_apply_twice_changes_nothing,
+    the_softphones_settings_are_the_tenants,
+    how_softphones_reach_a_pbx_is_what_the_file_says,
+);
+
+async fn a_key_is_carried_out_once(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     let put = |body: Value, key: &'static str| anna.command_with_key("PUT", path::ME_STATUS, body, key);
@@ -19,9 +30,7 @@ async fn a_key_is_carried_out_once() {
     olga.command_with_key("PUT", path::ME_STATUS, json!({ "kind": "preparing" }), "one").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_command_needs_the_fence_of_its_sign_in() {
-    let house = House::open().await;
+async fn a_command_needs_the_fence_of_its_sign_in(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let put = |fence: Option<&str>| {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -39,9 +48,7 @@ async fn a_command_needs_the_fence_of_its_sign_in() {
     assert_eq!(stale.json::<Value>().await.unwrap()["code"], "stale-fence");
 }
 
-#[tokio::test]
-async fn what_cannot_be_understood_is_a_problem_with_its_reason() {
-    let house = House::open().await;
+async fn what_cannot_be_understood_is_a_problem_with_its_reason(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let answer = anna.request("PUT", path::ME_STATUS).body("{\"kind\":\"dancing\"}").send().await.unwrap();
     assert_eq!(
@@ -58,9 +65,7 @@ async fn what_cannot_be_understood_is_a_problem_with_its_reason() {
     assert_eq!(answer.json::<Value>().await.unwrap()["code"], "invalid");
 }
 
-#[tokio::test]
-async fn health_and_openapi_need_no_sign_in() {
-    let house = House::open().await;
+async fn health_and_openapi_need_no_sign_in(house: House) {
     let client = house.client("nobody");
     assert_eq!(client.get(path::HEALTH).await["status"], "ok");
     let document = client.get(path::OPENAPI).await;
@@ -85,28 +90,24 @@ async fn health_and_openapi_need_no_sign_in() {
     }
 }
 
-#[tokio::test]
-async fn a_configuration_applied_while_serving_is_taken_over() {
-    let house = House::open().await;
+async fn a_configuration_applied_while_serving_is_taken_over(house: House) {
     let olga = house.signed_in("olga", "DESK-2").await;
     olga.status("available").await.unwrap();
     let mut live: Live = olga.live().await;
     live.until(Topic::Queues, "support", |state| state["queues"].get("1").is_some()).await;
     let more = "[[user]]\nusername = \"olga\"\nmember = [{ queue = \"sales\" }]\n";
-    apply(&house.data, more).await;
+    apply(&house.database, more).await;
     live.until(Topic::Queues, "sales too", |state| state["queues"].get("2").is_some()).await;
     let me = live.me("sales too", |me| me["memberships"].get("2").is_some()).await;
     assert_eq!(me["status"]["kind"], "available");
 }
 
-#[tokio::test]
-async fn to_apply_twice_changes_nothing() {
-    let house = House::open().await;
+async fn to_apply_twice_changes_nothing(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     anna.command("PUT", "/me/queues/1", json!({ "joined": false })).await.unwrap();
-    let store = linedesk_central::store::Store::open(&house.data).await.unwrap();
+    let store = house.database.store().await;
     let before = store.configuration().await.unwrap();
-    apply(&house.data, crate::house::OFFICE).await;
+    apply(&house.database, crate::house::OFFICE).await;
     let mut after = store.configuration().await.unwrap();
     assert_eq!(after.tenant.revision, before.tenant.revision + 1);
     after.tenant.revision = before.tenant.revision;
@@ -129,9 +130,7 @@ fn a_file_with_a_fault_is_named_by_line_and_never_quoted() {
     assert!(!error.contains("hunter2"), "{error}");
 }
 
-#[tokio::test]
-async fn the_softphones_settings_are_the_tenants() {
-    let house = House::open().await;
+async fn the_softphones_settings_are_the_tenants(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let before = anna.get(path::ME_PROFILE).await;
     assert_eq!(before["codecs"], json!(["opus", "g722", "pcma", "pcmu"]));
@@ -141,14 +140,14 @@ async fn the_softphones_settings_are_the_tenants() {
     // The queue's new name says when the server has taken the file over.
     let text = "[tenant.softphone]\ncodecs = [\"pcma\", \"pcmu\"]\necho_cancellation = false\n\
                 [[queue]]\nqueue = \"support\"\nname = \"Help\"\n";
-    apply(&house.data, text).await;
+    apply(&house.database, text).await;
     live.until(Topic::Queues, "taken over", |state| state["queues"]["1"]["name"] == "Help").await;
     let after = anna.get(path::ME_PROFILE).await;
     assert_eq!(after["codecs"], json!(["pcma", "pcmu"]));
     assert_eq!((&after["echo_cancellation"], &after["rtp_ports"]), (&json!(false), &json!([16384, 32767])));
     assert!(after["revision"].as_u64() > before["revision"].as_u64());
 
-    let store = linedesk_central::store::Store::open(&house.data).await.unwrap();
+    let store = house.database.store().await;
     for (line, words) in [
         ("codecs = [\"gsm\"]", "line 2: unknown variant `gsm`, expected one of `opus`, `g722`, `pcma`, `pcmu`"),
         ("codecs = []", "tenant.softphone.codecs is empty"),
@@ -175,9 +174,7 @@ fn main_pbx(more: &str) -> String {
     format!("[[pbx]]\nname = \"lab\"\nhost = \"127.0.0.1\"\nusername = \"linedesk\"\n{more}")
 }
 
-#[tokio::test]
-async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
-    let house = House::open().await;
+async fn how_softphones_reach_a_pbx_is_what_the_file_says(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let before = anna.get(path::ME_PROFILE).await;
     let plain = &before["accounts"][0];
@@ -210,7 +207,7 @@ async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
         auto_answer = "queue-calls"
         "#,
     );
-    apply(&house.data, &format!("{text}[[queue]]\nqueue = \"support\"\nname = \"Help\"\n")).await;
+    apply(&house.database, &format!("{text}[[queue]]\nqueue = \"support\"\nname = \"Help\"\n")).await;
     live.until(Topic::Queues, "taken over", |state| state["queues"]["1"]["name"] == "Help").await;
     let after = anna.get(path::ME_PROFILE).await;
     let account = &after["accounts"][0];
@@ -228,10 +225,9 @@ async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
     assert_eq!((&after["noise_suppression"], &after["gain_control"]), (&json!(true), &json!(false)));
     assert_eq!((&after["sip_dscp"], &after["auto_answer"]), (&json!(0), &json!("queue-calls")));
 
-    let database = std::fs::read(house.data.join("central.sqlite")).unwrap();
-    assert!(!database.windows(10).any(|bytes| bytes == b"turnsecret"), "it is sealed");
+    assert!(!house.database.holds("turnsecret").await, "it is sealed");
 
-    let store = linedesk_central::store::Store::open(&house.data).await.unwrap();
+    let store = house.database.store().await;
     for (more, words) in [
         ("[pbx.sip]\nbackup_servers = [\"sip:pbx2\"]", "backup_servers of the PBX lab cannot be"),
         ("[pbx.sip]\nencryption_optional = true", "its encryption is off"),
@@ -246,12 +242,12 @@ async fn how_softphones_reach_a_pbx_is_what_the_file_says() {
     }
     // The secret of the TURN server is kept when it is left out, and needed when there is none.
     let keeps = main_pbx("[pbx.sip]\nturn = { server = \"turn2.example\", user = \"desk\" }\n");
-    apply(&house.data, &keeps).await;
+    apply(&house.database, &keeps).await;
     let config = store.configuration().await.unwrap();
     let turn = config.pbxs.values().next().unwrap().sip.turn.clone().unwrap();
     let secret = store.unseal(&linedesk_central::store::Turn::purpose("lab"), &turn.secret).unwrap();
     assert_eq!((turn.server.host.as_str(), turn.server.port, secret.expose()), ("turn2.example", 3478, "turnsecret"));
-    apply(&house.data, &main_pbx("")).await;
+    apply(&house.database, &main_pbx("")).await;
     let sip = store.configuration().await.unwrap().pbxs.into_values().next().unwrap().sip;
     // Nobody said how SIP travels.
     assert_eq!((sip.transport, sip.port), (central_api::SipTransport::Tcp, 5060));

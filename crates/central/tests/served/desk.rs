@@ -1,9 +1,25 @@
+use crate::databases::on_both_engines;
 use crate::house::{House, wish};
 use central_api::{Reachability, Topic, path};
 use linedesk_central::pbx::contract::{
     Cause, ObservedMember, OfferOutcome, PbxCall, PbxCommand, PbxEvent, Progress, Returned,
 };
 use serde_json::json;
+
+on_both_engines!(
+    House:
+    a_status_becomes_a_wish_and_comes_back_applied,
+    join_and_leave,
+    what_follows_a_call_pauses_at_once_and_begins_at_its_end,
+    what_a_person_does_at_the_pbx_is_adopted,
+    a_wish_that_waited_undoes_nothing_that_came_later,
+    offers_not_taken_ask_whether_anybody_is_there,
+    a_restarted_pbx_has_the_phones_register_again,
+    a_lost_call_goes_back_to_its_queue,
+    figures_of_queues_are_seen_by_those_whose_queues_they_are,
+    a_status_outlives_a_restart_of_central,
+    a_shift_ends_and_the_next_begins_in_one_session,
+);
 
 const LOCAL: &str = "Local/101@operators/n";
 
@@ -43,9 +59,7 @@ fn gone(id: &str) -> PbxEvent {
     PbxEvent::CallGone { endpoint: "101".to_owned(), sip_call_id: id.to_owned(), talked: true }
 }
 
-#[tokio::test]
-async fn a_status_becomes_a_wish_and_comes_back_applied() {
-    let mut house = House::open().await;
+async fn a_status_becomes_a_wish_and_comes_back_applied(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     live.me("preparing", |me| me["status"]["kind"] == "preparing").await;
@@ -85,9 +99,7 @@ async fn a_status_becomes_a_wish_and_comes_back_applied() {
     assert_eq!(anna.status("not-answering").await.unwrap_err(), "invalid", "nobody chooses that");
 }
 
-#[tokio::test]
-async fn join_and_leave() {
-    let mut house = House::open().await;
+async fn join_and_leave(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     anna.command("PUT", "/me/queues/1", json!({ "joined": false })).await.unwrap();
@@ -101,9 +113,7 @@ async fn join_and_leave() {
     assert_eq!(olga.command("PUT", "/me/queues/2", json!({ "joined": true })).await.unwrap_err(), "not-found");
 }
 
-#[tokio::test]
-async fn what_follows_a_call_pauses_at_once_and_begins_at_its_end() {
-    let mut house = House::open().await;
+async fn what_follows_a_call_pauses_at_once_and_begins_at_its_end(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     house.pbx.says(link_up()).await;
@@ -153,9 +163,7 @@ async fn what_follows_a_call_pauses_at_once_and_begins_at_its_end() {
     live.me("lunch begins", |me| me["status"]["kind"] == "break" && me.get("next").is_none()).await;
 }
 
-#[tokio::test]
-async fn what_a_person_does_at_the_pbx_is_adopted() {
-    let mut house = House::open().await;
+async fn what_a_person_does_at_the_pbx_is_adopted(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     house.pbx.says(link_up()).await;
@@ -199,9 +207,7 @@ async fn what_a_person_does_at_the_pbx_is_adopted() {
     assert_eq!(kinds.iter().filter(|kind| **kind == "break").count(), 2, "{kinds:?}");
 }
 
-#[tokio::test]
-async fn a_wish_that_waited_undoes_nothing_that_came_later() {
-    let mut house = House::open().await;
+async fn a_wish_that_waited_undoes_nothing_that_came_later(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     anna.status("available").await.unwrap();
@@ -218,9 +224,7 @@ async fn a_wish_that_waited_undoes_nothing_that_came_later() {
     live.me("chosen after it", |me| me["status"]["kind"] == "available").await;
 }
 
-#[tokio::test]
-async fn offers_not_taken_ask_whether_anybody_is_there() {
-    let mut house = House::open().await;
+async fn offers_not_taken_ask_whether_anybody_is_there(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     anna.status("available").await.unwrap();
@@ -233,9 +237,7 @@ async fn offers_not_taken_ask_whether_anybody_is_there() {
     live.me("one key back", |me| me["status"]["kind"] == "available").await;
 }
 
-#[tokio::test]
-async fn a_restarted_pbx_has_the_phones_register_again() {
-    let mut house = House::open().await;
+async fn a_restarted_pbx_has_the_phones_register_again(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     house.pbx.says(link_up()).await;
@@ -249,9 +251,7 @@ async fn a_restarted_pbx_has_the_phones_register_again() {
     live.me("register again", |me| me["phones"]["1"]["register_again"].as_u64() > Some(0)).await;
 }
 
-#[tokio::test]
-async fn a_lost_call_goes_back_to_its_queue() {
-    let mut house = House::open().await;
+async fn a_lost_call_goes_back_to_its_queue(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     house.pbx.says(link_up()).await;
@@ -278,9 +278,7 @@ async fn a_lost_call_goes_back_to_its_queue() {
     assert_eq!(me["calls"]["a@desk"]["returned_to_queue"], true, "and it can still be read");
 }
 
-#[tokio::test]
-async fn figures_of_queues_are_seen_by_those_whose_queues_they_are() {
-    let mut house = House::open().await;
+async fn figures_of_queues_are_seen_by_those_whose_queues_they_are(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let olga = house.signed_in("olga", "DESK-2").await;
     let ivan = house.signed_in("ivan", "DESK-3").await;
@@ -301,9 +299,7 @@ async fn figures_of_queues_are_seen_by_those_whose_queues_they_are() {
     anna.until(Topic::Queues, "as of the loss", |state| state["queues"]["1"]["live"] == false).await;
 }
 
-#[tokio::test]
-async fn a_status_outlives_a_restart_of_central() {
-    let mut house = House::open().await;
+async fn a_status_outlives_a_restart_of_central(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let lunch = anna.lunch().await;
     anna.command("PUT", path::ME_STATUS, json!({ "kind": "break", "reason": lunch })).await.unwrap();
@@ -321,9 +317,7 @@ async fn a_status_outlives_a_restart_of_central() {
     house.pbx.wished("the wish is told again", |wishes| wish(wishes, "sales", "101").is_some()).await;
 }
 
-#[tokio::test]
-async fn a_shift_ends_and_the_next_begins_in_one_session() {
-    let mut house = House::open().await;
+async fn a_shift_ends_and_the_next_begins_in_one_session(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     house.pbx.says(link_up()).await;

@@ -1,15 +1,16 @@
 //! A central in this process, its clients, and the PBX end of its channels.
 
+use crate::databases::TestDatabase;
 use central_api::{FENCE, FromLive, IDEMPOTENCY_KEY, Problem, SignIn, SignedIn, ToLive, Topic, merge_patch, path};
 use futures_util::{SinkExt as _, StreamExt as _};
 use linedesk_central::config::Config;
 use linedesk_central::links::{Link, Links};
 use linedesk_central::pbx::contract::{DesiredMember, PbxCommand, PbxEvent, PbxReport};
 use linedesk_central::server::Server;
-use linedesk_central::store::{PbxRow, Store};
+use linedesk_central::store::{Engine, PbxRow};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -71,15 +72,14 @@ pub fn provider() {
 /// A running central.
 pub struct House {
     pub url: String,
-    pub data: PathBuf,
+    pub database: TestDatabase,
     pub pbx: FakePbx,
     config: Config,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<tokio::task::JoinHandle<()>>,
-    _dir: tempfile::TempDir,
 }
 
-pub fn config(data: &Path) -> Config {
+fn config(data: &Path) -> Config {
     let text = format!("listen = \"127.0.0.1:0\"\ndata = \"{}\"\n", data.display());
     let file = data.join("central.toml");
     std::fs::create_dir_all(data).unwrap();
@@ -87,8 +87,8 @@ pub fn config(data: &Path) -> Config {
     Config::read(&file).unwrap()
 }
 
-pub async fn apply(data: &Path, text: &str) {
-    let store = Store::create(data).await.unwrap();
+pub async fn apply(database: &TestDatabase, text: &str) {
+    let store = database.store().await;
     let input = linedesk_central::apply::parse("test", text).unwrap();
     linedesk_central::apply::carry_out(&store, &input).await.unwrap();
     store.close().await;
@@ -96,18 +96,27 @@ pub async fn apply(data: &Path, text: &str) {
 
 impl House {
     pub async fn open() -> Self {
-        Self::with(|_| {}).await
+        Self::on(Engine::Sqlite).await
+    }
+
+    /// With a database of that kind.
+    pub async fn on(engine: Engine) -> Self {
+        Self::of(engine, |_| {}).await
     }
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::of(Engine::Sqlite, change).await
+    }
+
+    async fn of(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
         provider();
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        let mut config = config(&data);
+        let database = TestDatabase::on(engine).await;
+        let mut config = config(&database.options.data_dir);
+        config.database = database.options.location.clone();
         change(&mut config);
-        apply(&data, OFFICE).await;
-        let mut house =
-            Self { url: String::new(), data, pbx: FakePbx::default(), config, stop: None, serving: None, _dir: dir };
+        apply(&database, OFFICE).await;
+        let pbx = FakePbx::default();
+        let mut house = Self { url: String::new(), database, pbx, config, stop: None, serving: None };
         house.start().await;
         house
     }

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot go on has failed")]
 
+#[path = "../databases/mod.rs"]
+mod databases;
+
 mod commands;
 mod desk;
 mod house;

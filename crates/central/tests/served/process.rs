@@ -1,7 +1,11 @@
 //! The program itself: start, kill, messages.
 
+#[cfg(unix)]
+use crate::databases::cluster::{GUARDED, Own, PASSWORD, Private};
+use crate::databases::on_both_engines;
 use crate::house::{Client, OFFICE, PATIENCE};
 use central_api::path;
+use linedesk_central::store::Engine;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,8 +13,17 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+on_both_engines!(
+    Install:
+    a_status_outlives_sigkill,
+    init_overwrites_nothing,
+    the_command_line_adds_and_lists,
+);
+
 struct Install {
     dir: tempfile::TempDir,
+    #[cfg(unix)]
+    _postgres: Option<Private>,
 }
 
 struct Served {
@@ -20,14 +33,39 @@ struct Served {
 
 impl Install {
     async fn new() -> Self {
-        let install = Self { dir: tempfile::tempdir().unwrap() };
-        let data = install.dir.path().join("data");
-        let (ok, out) =
-            install.run(&["init", "--data-dir", data.to_str().unwrap(), "--listen", "127.0.0.1:0"], "").await;
-        assert!(ok, "{out}");
-        let (ok, out) = install.run(&["apply", "-"], OFFICE).await;
-        assert!(ok, "{out}");
+        Self::on(Engine::Sqlite).await
+    }
+
+    /// As an administrator does it: `init` with an empty database.
+    async fn on(engine: Engine) -> Self {
+        #[cfg(unix)]
+        let postgres = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(Private::empty().await),
+        };
+        let install = Self {
+            dir: tempfile::tempdir().unwrap(),
+            #[cfg(unix)]
+            _postgres: postgres,
+        };
+        #[cfg(unix)]
+        let url = install._postgres.as_ref().map(Private::url);
+        #[cfg(not(unix))]
+        let url: Option<String> = None;
+        install.set_up(url.as_deref()).await;
         install
+    }
+
+    async fn set_up(&self, url: Option<&str>) {
+        let data = self.dir.path().join("data");
+        let mut arguments = vec!["init", "--data-dir", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        arguments.extend(url.iter().flat_map(|url| ["--database", url]));
+        let (ok, out) = self.run(&arguments, "").await;
+        assert!(ok && out.contains("Database made"), "{out}");
+        assert_eq!(data.join("central.sqlite").exists(), url.is_none());
+        assert!(data.join("secret.key").exists());
+        let (ok, out) = self.run(&["apply", "-"], OFFICE).await;
+        assert!(ok, "{out}");
     }
 
     fn config(&self) -> PathBuf {
@@ -69,9 +107,7 @@ fn edit(path: &Path, from: &str, to: &str) {
     std::fs::write(path, text.replace(from, to)).unwrap();
 }
 
-#[tokio::test]
-async fn a_status_outlives_sigkill() {
-    let install = Install::new().await;
+async fn a_status_outlives_sigkill(install: Install) {
     let mut served = install.serve().await;
     let mut anna = Client::new(&served.url, "DESK-1");
     anna.sign_in("anna", false).await.unwrap();
@@ -108,9 +144,7 @@ async fn a_port_in_use_is_said_with_the_remedy() {
     assert!(out.contains("cannot listen") && out.contains("another program") && out.contains("`listen`"), "{out}");
 }
 
-#[tokio::test]
-async fn init_overwrites_nothing() {
-    let install = Install::new().await;
+async fn init_overwrites_nothing(install: Install) {
     let before = std::fs::read(install.config()).unwrap();
     let (ok, out) = install.run(&["init"], "").await;
     assert!(!ok && out.contains("not overwritten"), "{out}");
@@ -132,8 +166,68 @@ async fn faults_of_the_config_are_said_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn the_command_line_adds_and_lists() {
-    let install = Install::new().await;
+async fn a_password_on_the_command_line_is_refused_and_leaves_no_file() {
+    let install = Install {
+        dir: tempfile::tempdir().unwrap(),
+        #[cfg(unix)]
+        _postgres: None,
+    };
+    let url = "postgres://linedesk:hunter2@127.0.0.1:1/linedesk";
+    let (ok, out) = install.run(&["init", "--database", url], "").await;
+    assert!(!ok && out.contains("database_password_file") && !out.contains("hunter2"), "{out}");
+    assert!(!install.config().exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_password_comes_from_the_environment_on_postgres() {
+    let database = Private::empty().await;
+    database.run(&format!("ALTER DATABASE {} OWNER TO {GUARDED}", database.name())).await;
+    let install = Install { dir: tempfile::tempdir().unwrap(), _postgres: None };
+    let (data, url) = (install.dir.path().join("data"), database.url_of(GUARDED, database.name()));
+    let arguments = ["init", "--data-dir", data.to_str().unwrap(), "--database", &url];
+    let (ok, out) = install.run(&arguments, "").await;
+    assert!(!ok && out.contains("does not let this program in") && out.contains("PGPASSWORD"), "{out}");
+    let made = install.command(&arguments).env("PGPASSWORD", PASSWORD).output().await.unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert!(!std::fs::read_to_string(install.config()).unwrap().contains(PASSWORD));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn central_goes_on_when_its_database_comes_back_on_postgres() {
+    let mut server = Own::start().await;
+    let install = Install { dir: tempfile::tempdir().unwrap(), _postgres: None };
+    install.set_up(Some(&server.url())).await;
+    let served = install.serve().await;
+    let mut anna = Client::new(&served.url, "DESK-1");
+    anna.sign_in("anna", false).await.unwrap();
+    server.kill();
+    let health = anna.request("GET", path::HEALTH).send().await.unwrap();
+    assert_eq!(health.status(), 503);
+    let refused = anna.status("available").await.unwrap_err();
+    assert_eq!(refused, "unavailable");
+    server.start_again().await;
+    assert_eq!(anna.get(path::HEALTH).await["status"], "ok");
+    anna.status("available").await.unwrap();
+    anna.live().await.me("available", |me| me["status"]["kind"] == "available").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_that_is_away_is_said_with_the_remedy() {
+    let install = Install { dir: tempfile::tempdir().unwrap(), _postgres: None };
+    let url = format!("postgres://linedesk@/linedesk?host={}", install.dir.path().display());
+    let data = install.dir.path().join("data");
+    let arguments = ["init", "--data-dir", data.to_str().unwrap(), "--database", &url];
+    let (ok, out) = install.run(&arguments, "").await;
+    assert!(!ok && out.contains("cannot be reached") && out.contains("see that it runs there"), "{out}");
+    // The config file is there now; the second attempt only makes the database.
+    let (ok, again) = install.run(&arguments, "").await;
+    assert!(!ok && again.contains("cannot be reached"), "{again}");
+}
+
+async fn the_command_line_adds_and_lists(install: Install) {
     let all = [
         (&["user", "add", "petr", "--display-name", "Petr", "--password-stdin"][..], "petr-password\n"),
         (&["pbx", "add", "two", "--host", "127.0.0.1", "--username", "u", "--secret-stdin"], "s3cret-two\n"),

@@ -1,10 +1,22 @@
+use crate::databases::on_both_engines;
 use crate::house::House;
 use central_api::{FromLive, ProblemCode, SessionEndReason, path};
 use serde_json::json;
 
-#[tokio::test]
-async fn a_sign_in_opens_me_profile_and_reasons() {
-    let house = House::open().await;
+on_both_engines!(
+    House:
+    a_sign_in_opens_me_profile_and_reasons,
+    nothing_secret_lies_in_the_database_in_clear,
+    wrong_passwords_are_refused_alike_and_then_slowed_down,
+    a_second_machine_is_asked_and_moves_the_session,
+    a_seat_that_was_quit_is_not_asked_about,
+    a_seat_that_only_lost_its_link_is_asked_about,
+    the_same_machine_again_replaces_silently_and_keeps_the_status,
+    a_second_operator_at_the_seat_ends_the_firsts_shift,
+    signing_out_ends_the_shift,
+);
+
+async fn a_sign_in_opens_me_profile_and_reasons(house: House) {
     let anna = house.signed_in("ANNA", "DESK-1").await;
     let me = anna.get(path::ME).await;
     assert_eq!((&me["user"]["display_name"], &me["tenant"]), (&json!("Anna Orlova"), &json!("ACME")));
@@ -18,23 +30,16 @@ async fn a_sign_in_opens_me_profile_and_reasons() {
     assert!(anna.lunch().await > 0);
 }
 
-#[tokio::test]
-async fn nothing_secret_lies_in_the_database_in_clear() {
-    let house = House::open().await;
+async fn nothing_secret_lies_in_the_database_in_clear(house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let token = anna.token().to_owned();
-    for file in std::fs::read_dir(&house.data).unwrap().map(|entry| entry.unwrap().path()) {
-        let bytes = std::fs::read(&file).unwrap();
-        for secret in ["anna-password", "ami-secret", "sip-secret-101", &token] {
-            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            assert!(!found, "{secret} is in {}", file.display());
-        }
+    for secret in ["anna-password", "ami-secret", "sip-secret-101", &token] {
+        assert!(!house.database.holds(secret).await, "{secret} is in the database");
     }
+    assert!(house.database.holds("Anna Orlova").await, "what is no secret is found");
 }
 
-#[tokio::test]
-async fn wrong_passwords_are_refused_alike_and_then_slowed_down() {
-    let house = House::open().await;
+async fn wrong_passwords_are_refused_alike_and_then_slowed_down(house: House) {
     let mut client = house.client("DESK-1");
     let wrong = client.sign_in_with("anna", "wrong", false).await.unwrap_err();
     let unknown = client.sign_in_with("nobody", "wrong", false).await.unwrap_err();
@@ -49,9 +54,7 @@ async fn wrong_passwords_are_refused_alike_and_then_slowed_down() {
     client.sign_in("olga", false).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_second_machine_is_asked_and_moves_the_session() {
-    let house = House::open().await;
+async fn a_second_machine_is_asked_and_moves_the_session(house: House) {
     let first = house.signed_in("anna", "DESK-1").await;
     let mut live = first.live().await;
     first.status("available").await.unwrap();
@@ -81,9 +84,7 @@ async fn a_second_machine_is_asked_and_moves_the_session() {
     live.me("the status goes on", |me| me["status"]["kind"] == "available").await;
 }
 
-#[tokio::test]
-async fn a_seat_that_was_quit_is_not_asked_about() {
-    let house = House::open().await;
+async fn a_seat_that_was_quit_is_not_asked_about(house: House) {
     let first = house.signed_in("anna", "DESK-1").await;
     let live = first.live().await;
     first.status("available").await.unwrap();
@@ -101,9 +102,7 @@ async fn a_seat_that_was_quit_is_not_asked_about() {
     assert_eq!(first.status("available").await.unwrap_err(), "stale-fence");
 }
 
-#[tokio::test]
-async fn a_seat_that_only_lost_its_link_is_asked_about() {
-    let house = House::open().await;
+async fn a_seat_that_only_lost_its_link_is_asked_about(house: House) {
     let first = house.signed_in("anna", "DESK-1").await;
     let live = first.live().await;
     first.status("available").await.unwrap();
@@ -128,9 +127,7 @@ async fn a_seat_that_was_left_for_long_is_not_asked_about() {
     live.me("the status goes on", |me| me["status"]["kind"] == "available").await;
 }
 
-#[tokio::test]
-async fn the_same_machine_again_replaces_silently_and_keeps_the_status() {
-    let house = House::open().await;
+async fn the_same_machine_again_replaces_silently_and_keeps_the_status(house: House) {
     let first = house.signed_in("anna", "DESK-1").await;
     first.status("available").await.unwrap();
     let again = house.signed_in("anna", "DESK-1").await;
@@ -140,9 +137,7 @@ async fn the_same_machine_again_replaces_silently_and_keeps_the_status() {
     again.status("preparing").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_second_operator_at_the_seat_ends_the_firsts_shift() {
-    let mut house = House::open().await;
+async fn a_second_operator_at_the_seat_ends_the_firsts_shift(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     anna.status("available").await.unwrap();
@@ -161,9 +156,7 @@ async fn a_second_operator_at_the_seat_ends_the_firsts_shift() {
         .await;
 }
 
-#[tokio::test]
-async fn signing_out_ends_the_shift() {
-    let mut house = House::open().await;
+async fn signing_out_ends_the_shift(mut house: House) {
     let anna = house.signed_in("anna", "DESK-1").await;
     let mut live = anna.live().await;
     anna.status("available").await.unwrap();
