@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Recorder, Scenario, office};
 use crate::lab::{Lab, Pbx, PbxSettings, SHORT, Station, Version, until};
@@ -99,14 +99,18 @@ impl House {
         Ok(Self { pbx, world })
     }
 
-    /// Hangs up whatever a scenario left behind that did not go as it should.
+    /// Hangs up whatever a scenario left behind that did not go as it should. A PBX that does not answer is left alone.
     pub async fn clear(&self) -> Result<()> {
-        let left = self.pbx.tap().action("CoreShowChannels", &[]).await?;
-        for channel in left.iter().filter_map(|event| event.get("Channel")) {
-            // It may be gone with the one before.
-            let _ = self.pbx.tap().action("Hangup", &[("Channel", channel)]).await;
-        }
-        Ok(())
+        let tap = self.pbx.tap();
+        let clear = async {
+            let left = tap.action("CoreShowChannels", &[]).await?;
+            for channel in left.iter().filter_map(|event| event.get("Channel")) {
+                // It may be gone with the one before.
+                let _ = tap.action("Hangup", &[("Channel", channel)]).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(SHORT, clear).await.context("the PBX hangs up nobody any more")?
     }
 
     /// Waits until nobody calls anybody.

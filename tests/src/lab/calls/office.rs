@@ -55,6 +55,12 @@ impl Scenario {
         if index == 1 { self.name.to_owned() } else { format!("{}-{index}", self.name) }
     }
 
+    /// Whether a queue of the phone's own PBX rings it.
+    pub fn is_member(&self, site: Site, phone: u8) -> bool {
+        let wanted = [Member::Phone(phone), Member::Hint(phone)];
+        self.queues(site).any(|(_, queue)| queue.members.iter().any(|member| wanted.contains(member)))
+    }
+
     fn phones(&self, site: Site) -> impl Iterator<Item = (u8, String)> {
         let count = if site == Site::A { self.office.phones } else { self.office.phones_b };
         (1..=count).map(move |index| (index, self.phone(site, index)))

@@ -21,6 +21,10 @@ pub struct Recording {
     pub bytes: Vec<u8>,
     /// For each line of `bytes`, when its end arrived: microseconds since 1970.
     pub times: Vec<u64>,
+    /// Up to here channels are counted.
+    counted: usize,
+    /// Channels that began and have not ended.
+    open: i64,
 }
 
 impl Recording {
@@ -37,6 +41,14 @@ impl Recording {
         let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
         self.times.extend(chunk.iter().filter(|byte| **byte == b'\n').map(|_| now));
         self.bytes.extend(chunk);
+        while let Some(end) = self.bytes[self.counted..].iter().position(|byte| *byte == b'\n') {
+            match &self.bytes[self.counted..self.counted + end] {
+                b"Event: Newchannel\r" => self.open += 1,
+                b"Event: Hangup\r" => self.open -= 1,
+                _ => {}
+            }
+            self.counted += end + 1;
+        }
     }
 }
 
@@ -91,6 +103,14 @@ impl Recorder {
         Ok(())
     }
 
+    /// Waits until each channel that began has ended. The PBX forgets a channel a moment before it says so.
+    pub async fn until_quiet(&self) -> Result<()> {
+        let mut recording = self.recording.subscribe();
+        let quiet = recording.wait_for(|recording| recording.open == 0);
+        tokio::time::timeout(SHORT, quiet).await.context("the PBX reports no end of a channel")??;
+        Ok(())
+    }
+
     /// Everything up to now.
     pub fn finish(self) -> Recording {
         self.reading.abort();
@@ -111,5 +131,14 @@ mod tests {
         assert_eq!(recording.bytes.iter().filter(|byte| **byte == b'\n').count(), recording.times.len());
         assert_eq!(recording.times[1], recording.times[2]);
         assert!(recording.times.is_sorted());
+    }
+
+    #[test]
+    fn a_channel_is_open_until_its_hangup() {
+        let mut recording = Recording::default();
+        recording.take(b"Event: Newchannel\r\nChannel: a\r\n\r\nEvent: Han");
+        assert_eq!(recording.open, 1);
+        recording.take(b"gup\r\nChannel: a\r\n\r\n");
+        assert_eq!(recording.open, 0);
     }
 }

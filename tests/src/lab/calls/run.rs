@@ -70,6 +70,7 @@ async fn finish(hall: &Hall, recorders: Vec<(Site, Recorder)>, failed: bool) -> 
                 house.clear().await?;
             }
             house.empty().await?;
+            recorder.until_quiet().await?;
             house.mark("all", "over").await?;
         }
         recorder.until("Phase: over\r\n").await?;

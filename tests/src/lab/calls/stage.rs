@@ -59,12 +59,24 @@ impl Stage {
         self.operator_at(Site::A, index).await
     }
 
-    /// A phone of a PBX, registered.
+    /// A phone of a PBX, registered, and known to be there by whatever queue may ring it.
     pub async fn operator_at(&self, site: Site, index: u8) -> Result<Arc<Phone>> {
         let number = self.scenario.phone(site, index);
         let at = format!("127.{}.{}.{index}:5060", site.digit(), self.scenario.number).parse()?;
         let login = Login { user: number.clone(), password: sip_password(&number) };
-        let phone = Phone::register(self.house(site)?.pbx.sip(), at, login, &format!("Operator {number}")).await?;
+        let name = format!("Operator {number}");
+        let pbx = &self.house(site)?.pbx;
+        let mark = pbx.tap().mark();
+        let phone = Phone::register(pbx.sip(), at, login, &name).await?;
+        // The answer to a REGISTER comes before the PBX has told itself, and a queue that takes the phone for unplugged sends
+        // its customers away.
+        let device = format!("PJSIP/{number}");
+        let is_member = self.scenario.is_member(site, index);
+        let there = |event: &AmiEvent| match is_member {
+            true => event.is("QueueMemberStatus") && event.has("MemberName", &name) && event.has("Status", "1"),
+            false => event.is("DeviceStateChange") && event.has("Device", &device) && event.has("State", "NOT_INUSE"),
+        };
+        pbx.tap().event_after(mark, SHORT, &format!("{number} is seen to be there"), there).await?;
         Ok(self.enter("operator", site, phone))
     }
 

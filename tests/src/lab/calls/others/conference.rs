@@ -9,6 +9,11 @@ use crate::lab::calls::{Office, Scenario, Stage};
 /// A room that everybody may dial: 6SS0.
 const ROOM_NUMBER: &str = "exten => 6{ss}0,1,Answer()\n same => n,ConfBridge(room-{ss})\n same => n,Hangup()";
 
+/// The same a moment later, 6SS1: of two who enter an empty room in the same instant, one may take Asterisk 22 along with him, which
+/// then answers nobody any more.
+const ROOM_LATER: &str = "exten => 6{ss}0,1,Answer()\n same => n,ConfBridge(room-{ss})\n same => n,Hangup()\n\
+                          exten => 6{ss}1,1,Wait(0.4)\n same => n,Goto(6{ss}0,1)";
+
 pub const ROOM: Scenario = Scenario {
     name: "conference-room",
     number: 48,
@@ -43,7 +48,7 @@ pub const BY_REDIRECT: Scenario = Scenario {
     number: 49,
     story: "A customer of the queue talks with an operator. A panel sends both into a conference room (AMI Redirect with ExtraChannel), \
             and a colleague dials in. The customer hangs up, then the others.",
-    office: Office { numbers: ROOM_NUMBER, ..Office::QUEUE },
+    office: Office { numbers: ROOM_LATER, ..Office::QUEUE },
     play: |stage| Box::pin(by_redirect(stage)),
 };
 
@@ -51,8 +56,8 @@ async fn by_redirect(stage: Arc<Stage>) -> Result<()> {
     let (ivan, anna, olga) = (stage.customer(1), stage.operator(1).await?, stage.operator(2).await?);
     let (customer, call) = stage.connects(&ivan, &anna).await?;
     stage.passes(1_000).await;
-    let (room, one, other) =
-        (stage.number("6{ss}0"), stage.channel_of(&ivan).await?, stage.phone_channel(&anna).await?);
+    let (room, later) = (stage.number("6{ss}0"), stage.number("6{ss}1"));
+    let (one, other) = (stage.channel_of(&ivan).await?, stage.phone_channel(&anna).await?);
     stage.step(format!("a panel sends {one} and {other} into the room"));
     let fields = [
         ("Channel", &*one),
@@ -61,11 +66,11 @@ async fn by_redirect(stage: Arc<Stage>) -> Result<()> {
         ("Priority", "1"),
         ("ExtraChannel", &*other),
         ("ExtraContext", "numbers"),
-        ("ExtraExten", &*room),
+        ("ExtraExten", &*later),
         ("ExtraPriority", "1"),
     ];
     stage.asks("Redirect", &fields).await?;
-    stage.passes(800).await;
+    stage.passes(1_000).await;
     stage.step(format!("{} enters the room", olga.number()));
     let third = olga.dial(&room).await?;
     third.answered().await?;
