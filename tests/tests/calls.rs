@@ -29,6 +29,10 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     for scenario in &all {
         let calls = sorted.get(scenario.name).map(Vec::as_slice).unwrap_or_default();
         wrong.extend(expected::differences(scenario.name, version, kind, calls)?);
+        let played = played.iter().find(|played| played.scenario.name == scenario.name);
+        if let Some(Ok(told)) = played.map(|played| &played.told) {
+            wrong.extend(expected::waits(told, calls));
+        }
     }
     assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     lab.done();

@@ -132,7 +132,7 @@ proptest! {
             // The next look at the PBX says that no channel is there any more.
             assembly.resync(PbxIx(0), now, now + 1, now + 1, &calls::Snapshot::default());
             let ended: Vec<Call> =
-                assembly.take_ended(now + 1 + LINGER_MS, &House).into_iter().map(|ended| ended.call).collect();
+                assembly.take_ended(now + 10 * LINGER_MS, &House).into_iter().map(|ended| ended.call).collect();
             check_sound(name, &ended);
             let figures = assembly.figures();
             assert_eq!((figures.channels, figures.calls, figures.notes), (0, 0, 0), "{name}");

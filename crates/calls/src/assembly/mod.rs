@@ -88,6 +88,8 @@ pub struct Assembly {
     fresh: Vec<ChannelIx>,
     /// Ends of calls between PBXs without their other ends.
     loose: Vec<across::Loose>,
+    /// Channels that a look at their PBX did not find.
+    missing: Vec<resync::Missing>,
     figures: Figures,
     journal: Journal,
 }
@@ -136,6 +138,7 @@ impl Assembly {
     /// Calls that are over since the last time, in the order of their ends.
     pub fn take_ended(&mut self, now_ms: i64, directory: &dyn Directory) -> Vec<Ended> {
         self.join_across(directory);
+        self.give_up_missing(now_ms);
         let mut ended = Vec::new();
         while let Some(&(gone_ms, at)) = self.ending.front() {
             if gone_ms + LINGER_MS > now_ms {

@@ -17,7 +17,35 @@ pub struct Snapshot<'m> {
     pub waiting: Vec<(&'m str, QueueEntry<'m>)>,
 }
 
+/// How long after a look the end of a channel may still be told that was not in it.
+const LATE_MS: i64 = 500;
+
+/// A channel that was not there at a look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missing {
+    ix: ChannelIx,
+    gap_ms: i64,
+    seen_ms: i64,
+}
+
 impl Assembly {
+    /// Closes what was missing at a look and has not been heard of since.
+    pub(super) fn give_up_missing(&mut self, now_ms: i64) {
+        if self.missing.iter().all(|missing| missing.seen_ms + LATE_MS > now_ms) {
+            return;
+        }
+        let (late, rest) =
+            std::mem::take(&mut self.missing).into_iter().partition(|missing| missing.seen_ms + LATE_MS <= now_ms);
+        self.missing = rest;
+        let late: Vec<Missing> = late;
+        for Missing { ix, gap_ms, seen_ms } in late {
+            let last = self.channel(ix).map_or(gap_ms, super::Channel::last_at);
+            if last <= seen_ms {
+                self.note(ix, gap_ms.max(last), What::LostInGap { until: seen_ms });
+            }
+        }
+    }
+
     /// Brings a PBX up to date after a gap that began at `gap_ms`, by lists that were asked for at `asked_ms`. What is known and
     /// no longer there is closed as lost in the gap; what is new began when its age says; nothing else is made up. A channel of
     /// which something was heard since the lists were asked for may be younger than they are, and is left alone.
@@ -32,10 +60,8 @@ impl Assembly {
             .collect();
         // In an order of their own, so that the same gap always gives the same.
         vanished.sort_unstable();
-        for ix in vanished {
-            let last = self.channel(ix).and_then(|channel| channel.notes.last()).map_or(gap_ms, |note| note.at);
-            self.note(ix, gap_ms.max(last), What::LostInGap { until: now_ms });
-        }
+        // Asterisk forgets a channel a moment before it says so: the word may still be on its way.
+        self.missing.extend(vanished.into_iter().map(|ix| Missing { ix, gap_ms, seen_ms: now_ms }));
         for shown in &snapshot.channels {
             let known = self.find(pbx, shown.channel.uniqueid).is_some();
             let age_ms = i64::try_from(shown.duration_s).unwrap_or(0).saturating_mul(1000);

@@ -43,6 +43,8 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     };
     let (connected_ms, talked_ms) = talks::durations(&talks, ended_ms);
     let waited_ms = match direction {
+        // Who clicked waits for nobody's sake but his own.
+        _ if !legs.calls_in(caller_leg) => 0,
         Direction::Outgoing => 0,
         Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, &moves, ended_ms),
     };

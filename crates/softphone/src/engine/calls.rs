@@ -94,6 +94,8 @@ pub(crate) struct CallState {
     ring_until: Option<Instant>,
     /// When somebody should have said what became of our REFER.
     join_until: Option<Instant>,
+    /// The target has answered, and is joined with who waits for it at this moment.
+    join_at: Option<Instant>,
     /// When we end it, if the PBX does not.
     end_at: Option<Instant>,
     conference: bool,
@@ -154,6 +156,7 @@ impl CallState {
             transfer: None,
             ring_until: None,
             join_until: None,
+            join_at: None,
             end_at: None,
             conference: false,
             watch: Watch::default(),
@@ -221,7 +224,7 @@ impl CallState {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = [self.hold_at, self.digits.next_at, self.measure_at, self.probe_until, self.level_at];
-        let others = [self.end_at, self.ring_until, self.join_until, self.moved_again, self.gone_at];
+        let others = [self.end_at, self.ring_until, self.join_until, self.join_at, self.moved_again, self.gone_at];
         own.into_iter().chain(others).flatten().min()
     }
 }
