@@ -18,9 +18,12 @@ use crate::collector::{Handle, Input, PbxTime};
 use super::contract::{PbxCommand, PbxReport, Returned};
 use super::machine::{Effect, ListKind, Machine, Then};
 
-/// Classes of events that are used. `dialplan` is 70 % of the stream, and alone says why a caller left a queue, and where in
-/// the dialplan he is.
-const EVENTS: &str = "system,call,agent,user,dialplan,dtmf";
+/// Classes of events that queues and phones need.
+const EVENTS: &str = "system,call,agent";
+
+/// And what the calls need besides. `dialplan` is 70 % of the stream, and alone says why a caller left a queue, and where in the
+/// dialplan he is.
+const EVENTS_FOR_CALLS: &str = "system,call,agent,user,dialplan,dtmf";
 
 /// Events that are handled in one turn.
 const AT_ONCE: usize = 256;
@@ -142,7 +145,7 @@ impl Actor {
         let secret = ami::Secret::new(config.secret.expose());
         let mut options = ConnectOptions::new(config.host.clone(), config.port, config.username.clone(), secret);
         options.tls.clone_from(&config.tls);
-        options.events = EVENTS.to_owned();
+        options.events = if config.calls.is_some() { EVENTS_FOR_CALLS } else { EVENTS }.to_owned();
         let mut link = Link::spawn(options);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
