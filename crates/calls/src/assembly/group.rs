@@ -54,7 +54,7 @@ impl Assembly {
     fn join_as(&mut self, one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64) {
         let (Some(a), Some(b)) = (self.channel(one), self.channel(two)) else { return };
         let (a, b) = (a.group, b.group);
-        if a == b {
+        if a == b || self.only_joins {
             return;
         }
         let (kept, merged) =

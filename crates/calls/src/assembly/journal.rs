@@ -20,12 +20,46 @@ pub struct Unreadable {
 /// One change. New kinds are added at the end, or an older journal is read wrongly.
 #[derive(Debug, Serialize, Deserialize)]
 enum Op<'a> {
-    Make { ix: ChannelIx, pbx: u32, uniqueid: &'a str, name: &'a str },
-    Note { ix: ChannelIx, at: i64, what: What },
-    Link { ix: ChannelIx, at: i64, linkedid: &'a str },
-    Join { one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64 },
-    Key { ix: ChannelIx, at: i64, reason: JoinReason, value: &'a str },
-    Id { ix: ChannelIx, id: u64 },
+    Make {
+        ix: ChannelIx,
+        pbx: u32,
+        uniqueid: &'a str,
+        name: &'a str,
+    },
+    Note {
+        ix: ChannelIx,
+        at: i64,
+        what: What,
+    },
+    Link {
+        ix: ChannelIx,
+        at: i64,
+        linkedid: &'a str,
+    },
+    Join {
+        one: ChannelIx,
+        two: ChannelIx,
+        reason: JoinReason,
+        at: i64,
+    },
+    Key {
+        ix: ChannelIx,
+        at: i64,
+        reason: JoinReason,
+        value: &'a str,
+    },
+    Id {
+        ix: ChannelIx,
+        id: u64,
+    },
+    Absorbed {
+        ix: ChannelIx,
+        id: u64,
+    },
+    /// From here on only `Join` joins: notes of the same millisecond stand in another order than they came in.
+    OnlyJoins {
+        on: bool,
+    },
 }
 
 /// A note without taking it away from its channel; the same bytes as [`Op::Note`].
@@ -94,6 +128,7 @@ impl Assembly {
     #[must_use]
     pub fn dump(&self) -> Vec<u8> {
         let mut dump = Journal { bytes: Some(Vec::new()) };
+        dump.put(&Op::OnlyJoins { on: true });
         let mut channels: Vec<_> = self.channels.iter().collect();
         channels.sort_unstable_by_key(|(ix, _)| **ix);
         for (ix, channel) in &channels {
@@ -101,7 +136,6 @@ impl Assembly {
         }
         let mut notes: Vec<(i64, ChannelIx, &Note)> =
             channels.iter().flat_map(|(ix, channel)| channel.notes.iter().map(|note| (note.at, **ix, note))).collect();
-        // In the order of time, or channels would meet that were in a bridge one after the other.
         notes.sort_by_key(|(at, ix, _)| (*at, *ix));
         for (_, ix, note) in notes {
             dump.note(ix, note);
@@ -118,10 +152,15 @@ impl Assembly {
             for join in &group.joins {
                 dump.join(join.one, join.two, join.reason, join.at);
             }
-            if let (Some(ix), Some(id)) = (group.channels.first(), group.id) {
-                dump.id(*ix, id);
+            let Some(ix) = group.channels.first().copied() else { continue };
+            if let Some(id) = group.id {
+                dump.id(ix, id);
+            }
+            for id in group.absorbed.iter().copied() {
+                dump.put(&Op::Absorbed { ix, id });
             }
         }
+        dump.put(&Op::OnlyJoins { on: false });
         dump.bytes.unwrap_or_default()
     }
 
@@ -149,7 +188,11 @@ impl Assembly {
             }
             Op::Note { ix, at, what } => drop(self.note(ix, at, what)),
             Op::Link { ix, at, linkedid } => self.link(ix, at, linkedid),
-            Op::Join { one, two, reason, at } => self.join(one, two, reason, at),
+            Op::Join { one, two, reason, at } => {
+                let only = std::mem::take(&mut self.only_joins);
+                self.join(one, two, reason, at);
+                self.only_joins = only;
+            }
             Op::Key { ix, at, reason, value } => self.key(ix, at, reason, value),
             Op::Id { ix, id } => {
                 let Some(group) = self.channel(ix).map(|channel| channel.group) else { return };
@@ -158,6 +201,16 @@ impl Assembly {
                     self.journal.id(ix, id);
                 }
             }
+            Op::Absorbed { ix, id } => {
+                let Some(group) = self.channel(ix).map(|channel| channel.group) else { return };
+                if let Some(group) = self.groups.get_mut(group)
+                    && !group.absorbed.contains(&id)
+                {
+                    group.absorbed.push(id);
+                    self.journal.put(&Op::Absorbed { ix, id });
+                }
+            }
+            Op::OnlyJoins { on } => self.only_joins = on,
         }
     }
 }

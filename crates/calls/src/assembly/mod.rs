@@ -90,6 +90,8 @@ pub struct Assembly {
     loose: Vec<across::Loose>,
     /// Channels that a look at their PBX did not find.
     missing: Vec<resync::Missing>,
+    /// A dump is read: see [`journal`].
+    only_joins: bool,
     figures: Figures,
     journal: Journal,
 }

@@ -30,7 +30,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     let talks = talks::tell(&legs);
     let moves = moves::tell(&legs, &talks, &attempts);
     attempts::come_back(&mut attempts, &moves);
-    let began_ms = legs.began(caller_leg);
+    let began_ms = (0..legs.count()).map(|leg| legs.began(leg)).min().unwrap_or_default();
     let answered_ms = talks.iter().filter(|talk| talk.parties.contains(&caller)).map(|talk| talk.began_ms).min();
     let ended_ms = legs.ended();
     let outside = |who: Who| matches!(who, Who::Trunk | Who::Unknown);
