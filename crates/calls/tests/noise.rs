@@ -163,11 +163,11 @@ proptest! {
     }
 }
 
-/// The same for minutes.
+/// The same for longer.
 #[test]
 fn deep_whatever_comes_nothing_breaks() {
     let mut runner =
-        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 60_000, ..ProptestConfig::default() });
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 1_000, ..ProptestConfig::default() });
     runner
         .run(&specs(400), |specs| {
             check(&specs);
