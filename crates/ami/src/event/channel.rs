@@ -40,19 +40,20 @@ impl<'m> ChannelInfo<'m> {
         for (key, value) in m.fields() {
             let Some(name) = key.strip_prefix(prefix) else { continue };
             let said = says_something(value).then_some(value);
+            // The first counts: the fields of a UserEvent come after the channel's own, and may have their names.
             match name {
                 "Channel" if info.channel.is_empty() => info.channel = value,
                 "Uniqueid" | "UniqueID" | "UniqueId" if info.uniqueid.is_empty() => info.uniqueid = value,
-                "Linkedid" | "LinkedID" => info.linkedid = said,
-                "ChannelState" => info.state = value.parse().ok(),
-                "CallerIDNum" => info.caller_number = said,
-                "CallerIDName" => info.caller_name = said,
-                "ConnectedLineNum" => info.connected_number = said,
-                "ConnectedLineName" => info.connected_name = said,
-                "AccountCode" => info.account = said,
-                "Context" => info.context = said,
-                "Exten" => info.exten = said,
-                "Priority" => info.priority = value.parse().ok(),
+                "Linkedid" | "LinkedID" => info.linkedid = info.linkedid.or(said),
+                "ChannelState" => info.state = info.state.or_else(|| value.parse().ok()),
+                "CallerIDNum" => info.caller_number = info.caller_number.or(said),
+                "CallerIDName" => info.caller_name = info.caller_name.or(said),
+                "ConnectedLineNum" => info.connected_number = info.connected_number.or(said),
+                "ConnectedLineName" => info.connected_name = info.connected_name.or(said),
+                "AccountCode" => info.account = info.account.or(said),
+                "Context" => info.context = info.context.or(said),
+                "Exten" => info.exten = info.exten.or(said),
+                "Priority" => info.priority = info.priority.or_else(|| value.parse().ok()),
                 _ => {}
             }
         }

@@ -452,4 +452,12 @@ mod tests {
         let Event::Newchannel(channel) = Event::read(&message) else { panic!("{message:?}") };
         assert_eq!((channel.caller_number, channel.linkedid), (None, None));
     }
+
+    #[test]
+    fn fields_of_a_user_event_are_not_the_channel_s() {
+        let text = "Event: UserEvent\nChannel: PJSIP/1-1\nUniqueid: 1.1\nLinkedid: 1.1\nUserEvent: Crm\nLinkedid: 9.9";
+        let message = message(text);
+        let Event::UserEvent { channel: Some(channel), .. } = Event::read(&message) else { panic!("{message:?}") };
+        assert_eq!(channel.linkedid, Some("1.1"));
+    }
 }
