@@ -259,7 +259,6 @@ void SoundCard::work(const Held &device, Held before) {
     quietly([&] {
         const pj_status_t status = d.left ? PJ_ECANCELLED : open(d);
         if (status == PJ_SUCCESS) {
-            if (!d.left && !d.told) tell(d, PJ_SUCCESS, "");
             std::unique_lock<std::mutex> lock(d.mutex);
             d.changed.wait(lock, [&] { return d.left.load(); });
         } else if (!d.left) {
@@ -332,6 +331,7 @@ bool SoundCard::is_heard(Device &d) {
     p.now.swap(p.next);
     d.heard = true;
     if (!d.capture) plays_ = true;
+    if (!d.told) tell(d, PJ_SUCCESS, "");
     return true;
 }
 

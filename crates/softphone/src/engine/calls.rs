@@ -35,6 +35,9 @@ use course::Course;
 use digits::Digits;
 use progress::Redirections;
 
+/// An answer waits so long for sound to flow, or its first words would not be heard. Devices are opened when it rings, so this
+/// takes no time unless it is answered at once.
+const SOUND_BEGINS: Duration = Duration::from_millis(500);
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// pjlib's words for "the call is over".
 const PJSIP_ESESSIONTERMINATED: i32 = 171_140;
@@ -66,6 +69,8 @@ pub(crate) struct CallState {
     /// All holds but the present one.
     held_before: Duration,
     answering: bool,
+    /// Not before sound has begun to flow, or then.
+    answer_at: Option<Instant>,
     muted: bool,
     encrypted: bool,
     quality: Option<Quality>,
@@ -135,6 +140,7 @@ impl CallState {
             held: None,
             held_before: Duration::ZERO,
             answering: false,
+            answer_at: None,
             muted: false,
             encrypted: false,
             quality: None,
@@ -225,7 +231,8 @@ impl CallState {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let own = [self.hold_at, self.digits.next_at, self.measure_at, self.probe_until, self.level_at];
         let others = [self.end_at, self.ring_until, self.join_until, self.join_at, self.moved_again, self.gone_at];
-        own.into_iter().chain(others).flatten().min()
+        let own = own.into_iter().chain([self.answer_at]);
+        own.chain(others).flatten().min()
     }
 }
 
@@ -304,10 +311,20 @@ impl Loop {
 
     pub(super) fn answer(&mut self, id: CallId, end_running: bool, busy: &[CallId], by_itself: bool) -> Done {
         self.in_phase(id, "be answered", &[CallPhase::Ringing])?;
-        // First: whoever has hung up in this moment costs nobody else the conversation.
-        self.phone.answer(id, 200)?;
         if let Some(call) = self.calls.get_mut(&id) {
             call.answering = true;
+        }
+        self.settle_sound();
+        if self.sound.has_begun() {
+            // First: whoever has hung up in this moment costs nobody else the conversation.
+            if let Err(gone) = self.phone.answer(id, 200) {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.answering = false;
+                }
+                return Err(gone.into());
+            }
+        } else if let Some(call) = self.calls.get_mut(&id) {
+            call.answer_at = Some(Instant::now() + SOUND_BEGINS);
         }
         if end_running {
             for running in self.running(Some(id)) {
@@ -326,6 +343,19 @@ impl Loop {
             }
         }
         Ok(Reply::Done)
+    }
+
+    /// Those who were to be answered as soon as what they say is heard: it is now, or nobody waits for it any longer.
+    pub(super) fn answer_when_heard(&mut self) {
+        let (begun, now) = (self.sound.has_begun(), Instant::now());
+        let due = |call: &mut CallState| call.answer_at.take_if(|at| begun || *at <= now).map(|_| call.id);
+        let due: Vec<CallId> = self.calls.values_mut().filter_map(due).collect();
+        for id in due {
+            if let Err(error) = self.phone.answer(id, 200) {
+                // It has ended in this moment, which is on its way to us.
+                tracing::warn!(call = id.0, %error, "call {} cannot be answered: {error}", id.0);
+            }
+        }
     }
 
     /// The operator did nothing and is in a conversation all the same: it must be heard and seen.
@@ -420,6 +450,7 @@ impl Loop {
     }
 
     pub(super) fn tick_calls(&mut self, now: Instant) {
+        self.answer_when_heard();
         let due: Vec<CallId> =
             self.calls.values().filter(|c| c.deadline().is_some_and(|at| at <= now)).map(|c| c.id).collect();
         for id in due {

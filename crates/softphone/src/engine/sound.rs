@@ -63,6 +63,8 @@ pub(crate) struct Sound {
     number: u64,
     /// The wish with which the microphone, the loudspeaker was last changed: what is told of earlier ones is past.
     since: [u64; 2],
+    /// Whether it gives, takes sound since.
+    begun: [bool; 2],
     epoch: u32,
     sleep: resume::Sleep,
     refresh_at: Option<Instant>,
@@ -95,6 +97,7 @@ impl Sound {
             open: None,
             number: 0,
             since: [0; 2],
+            begun: [false; 2],
             epoch: 0,
             sleep: resume::Sleep::default(),
             refresh_at: None,
@@ -110,6 +113,13 @@ impl Sound {
     /// Whether a microphone is open now.
     pub(crate) fn hears_us(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.capture.is_some())
+    }
+
+    /// Whether what is being opened gives and takes sound.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_none_or(|open| (open.capture.is_none() || self.begun[0]) && (open.playback.is_none() || self.begun[1]))
     }
 
     /// The device that a choice means now: the chosen one while it is there and works, else the system's, else any that works.

@@ -139,16 +139,18 @@ impl Loop {
         let open = self.sound.open.as_ref();
         if open.is_none_or(|open| open.capture != wish.capture) {
             self.sound.since[0] = self.sound.number;
+            self.sound.begun[0] = false;
         }
         if open.is_none_or(|open| open.playback != wish.playback) {
             self.sound.since[1] = self.sound.number;
+            self.sound.begun[1] = false;
         }
         self.free_exclusive_devices();
         self.phone.sound_want(&wish, self.sound.number);
         self.sound.open = Some(wish);
     }
 
-    /// What became of a device that was to be opened, or that it is lost; `why` is empty when it is open.
+    /// What became of a device that was to be opened, or that it is lost; `why` is empty when sound has begun to flow.
     pub(in super::super) fn sound_told(&mut self, number: u64, index: i32, capture: bool, why: String) {
         let Some(open) = self.sound.open.as_ref() else { return };
         let used = if capture { open.capture } else { open.playback };
@@ -160,6 +162,8 @@ impl Loop {
         let Some(d) = self.sound.found.iter_mut().find(|d| is_it(d)) else { return };
         if why.is_empty() {
             tracing::info!(device = %d.name, capture, "sound device open");
+            self.sound.begun[usize::from(!capture)] = true;
+            self.answer_when_heard();
             return;
         }
         tracing::warn!(device = %d.name, capture, "sound device lost: {why}");
