@@ -1,13 +1,13 @@
 //! One connection to a manager interface.
 //!
 //! Asterisk cuts off a client that does not read within 100 ms (`writetimeout`). So a task of its own reads and parses, and
-//! events wait in a queue without back-pressure. The queue is counted: at [`MAX_QUEUED_EVENTS`] the connection is given up,
-//! because a reader that far behind shows a past that nobody wants; after the reconnect a snapshot sets things right.
+//! events wait in a queue. Only when [`MAX_QUEUED_EVENTS`] wait there is no more read: then Asterisk waits, and decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
@@ -17,9 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::stream::Stream;
-use crate::{Action, AmiError, Frame, Message, Parser, Secret, keepalive};
+use crate::{Action, AmiError, Frame, Message, Parser, Secret, keepalive, now_us};
 
-/// Events that may wait for the reader (about 100 MB); a PBX with 300 calls makes a few thousand a second.
+/// Events that may wait for the reader (about 100 MB), and those that were read together with the last of them; a PBX with 300 calls
+/// makes a few thousand a second.
 pub const MAX_QUEUED_EVENTS: usize = 200_000;
 
 /// TLS to the PBX.
@@ -80,15 +81,62 @@ pub(crate) struct Inner {
     version: String,
 }
 
+/// Actions that were given up and whose answers may still come; older ones are forgotten.
+const MAX_GIVEN_UP: usize = 1_000;
+
 /// What the reader task and the callers share.
 #[derive(Debug, Default)]
 struct Shared {
-    waiting: Mutex<HashMap<String, Waiting>>,
+    asked: Mutex<Asked>,
+    /// Of this connection's ids: everybody at the PBX hears some answers to actions of others.
+    own: u32,
     next_id: AtomicU64,
     queued: AtomicUsize,
+    /// Fewer wait than may.
+    room: Notify,
     why_closed: OnceLock<AmiError>,
     closing: Notify,
     clock: Mutex<Option<Clock>>,
+    bytes: AtomicU64,
+    messages: AtomicU64,
+    cut: AtomicU64,
+    heard_us: AtomicI64,
+}
+
+/// What came by a connection until now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes.
+    pub bytes: u64,
+    /// Messages: events, parts of lists, answers.
+    pub messages: u64,
+    /// Messages that were too long to be kept whole.
+    pub cut: u64,
+    /// When the last bytes came, by [`crate::now_us`]; 0: none did.
+    pub heard_us: i64,
+}
+
+/// What was asked.
+#[derive(Debug, Default)]
+struct Asked {
+    waiting: HashMap<String, Waiting>,
+    /// Nobody waits any more: what comes late must not look like an event of its own.
+    given_up: HashSet<String>,
+    oldest_given_up: VecDeque<String>,
+}
+
+impl Asked {
+    fn give_up(&mut self, id: &str) {
+        if self.waiting.remove(id).is_none() || !self.given_up.insert(id.to_owned()) {
+            return;
+        }
+        self.oldest_given_up.push_back(id.to_owned());
+        if self.oldest_given_up.len() > MAX_GIVEN_UP
+            && let Some(oldest) = self.oldest_given_up.pop_front()
+        {
+            self.given_up.remove(&oldest);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -135,15 +183,22 @@ impl Events {
     /// The next one; `None` when the connection is over.
     pub async fn recv(&mut self) -> Option<Incoming> {
         let event = self.from.recv().await?;
-        self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        self.shared.taken(1);
         Some(event)
     }
 
     /// All that are here, but at least one; 0 when the connection is over. Cancel-safe.
     pub async fn recv_many(&mut self, into: &mut Vec<Incoming>, limit: usize) -> usize {
         let count = self.from.recv_many(into, limit).await;
-        self.shared.queued.fetch_sub(count, Ordering::Relaxed);
+        self.shared.taken(count);
         count
+    }
+
+    /// As [`Events::recv_many`], for whoever listens to several connections.
+    pub fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<Incoming>, limit: usize) -> Poll<usize> {
+        let count = std::task::ready!(self.from.poll_recv_many(cx, into, limit));
+        self.shared.taken(count);
+        Poll::Ready(count)
     }
 
     /// Events waiting now.
@@ -156,6 +211,15 @@ impl Events {
     #[must_use]
     pub fn why_closed(&self) -> AmiError {
         self.shared.why_closed()
+    }
+}
+
+/// Whoever wants no events must still get answers.
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.from.close();
+        self.shared.queued.store(0, Ordering::Relaxed);
+        self.shared.room.notify_one();
     }
 }
 
@@ -175,7 +239,7 @@ impl Client {
         let (stream, parser, version) = tokio::time::timeout(options.timeout, opening)
             .await
             .map_err(|_| AmiError::Timeout { what: format!("the connection to {}", options.address()), seconds })??;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { own: random(), ..Shared::default() });
         let (event_sink, from) = mpsc::unbounded_channel();
         let (out, queue) = mpsc::unbounded_channel();
         let (read_half, write_half) = tokio::io::split(stream);
@@ -221,12 +285,26 @@ impl Client {
     /// # Errors
     /// The connection is over.
     pub fn list_in_order(&self, action: Action, complete: &'static str) -> Result<ListId, AmiError> {
+        self.ask_in_order(action, Some(complete))
+    }
+
+    /// Asks for an answer that comes among the events, as an empty [`Incoming::List`].
+    ///
+    /// # Errors
+    /// As [`Client::list_in_order`].
+    pub fn answer_in_order(&self, action: Action) -> Result<ListId, AmiError> {
+        self.ask_in_order(action, None)
+    }
+
+    fn ask_in_order(&self, action: Action, until: Option<&'static str>) -> Result<ListId, AmiError> {
         let shared = &self.inner.shared;
         let number = shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let (key, list) = (format!("ld-{number}"), ListId(number));
+        let (key, list) = (shared.key(number), ListId(number));
         let done = Done::Stream { list, action: action.name() };
-        shared.waiting().insert(key.clone(), Waiting { done, until: Some(complete), answer: None, list: Vec::new() });
+        let waiting = Waiting { done, until, answer: None, list: Vec::new() };
+        shared.asked().waiting.insert(key.clone(), waiting);
         if shared.why_closed.get().is_some() || self.inner.out.send(Zeroizing::new(action.encode(&key))).is_err() {
+            shared.asked().give_up(&key);
             return Err(shared.why_closed());
         }
         Ok(list)
@@ -271,6 +349,18 @@ impl Client {
         *self.inner.shared.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What came until now.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let Shared { bytes, messages, cut, heard_us, .. } = &*self.inner.shared;
+        Traffic {
+            bytes: bytes.load(Ordering::Relaxed),
+            messages: messages.load(Ordering::Relaxed),
+            cut: cut.load(Ordering::Relaxed),
+            heard_us: heard_us.load(Ordering::Relaxed),
+        }
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
         self.inner.close(AmiError::Closed { why: "closed here".to_owned() });
@@ -284,11 +374,10 @@ impl Inner {
         until: Option<&'static str>,
         timeout: Duration,
     ) -> Result<(Message, Vec<Message>), AmiError> {
-        let id = format!("ld-{}", self.shared.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = self.shared.key(self.shared.next_id.fetch_add(1, Ordering::Relaxed));
         let (done, answered) = oneshot::channel();
-        self.shared
-            .waiting()
-            .insert(id.clone(), Waiting { done: Done::Caller(done), until, answer: None, list: Vec::new() });
+        let waiting = Waiting { done: Done::Caller(done), until, answer: None, list: Vec::new() };
+        self.shared.asked().waiting.insert(id.clone(), waiting);
         // The entry goes also when this future is dropped half way.
         let _entry = Entry { shared: &self.shared, id: &id };
         if self.shared.why_closed.get().is_some() || self.out.send(Zeroizing::new(action.encode(&id))).is_err() {
@@ -334,19 +423,37 @@ struct Entry<'s> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.shared.waiting().remove(self.id);
+        self.shared.asked().give_up(self.id);
     }
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Somebody took events out of the queue.
+    fn taken(&self, count: usize) {
+        let before = self.queued.fetch_sub(count, Ordering::Relaxed);
+        if before >= MAX_QUEUED_EVENTS && before - count < MAX_QUEUED_EVENTS {
+            self.room.notify_one();
+        }
+    }
+
+    async fn has_room(&self) {
+        while self.queued.load(Ordering::Relaxed) >= MAX_QUEUED_EVENTS {
+            self.room.notified().await;
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key(&self, number: u64) -> String {
+        format!("ld-{:08x}-{number}", self.own)
     }
 
     fn close(&self, why: AmiError) {
         // The first reason is the cause, later ones are its consequences.
         let _ = self.why_closed.set(why);
-        self.waiting().clear();
+        *self.asked() = Asked::default();
         // Two tasks wait, each for its own permit; a task that looks later sees `why_closed`.
         self.closing.notify_waiters();
     }
@@ -364,25 +471,27 @@ impl Shared {
 
     /// Gives an answer to whoever waits for it; what belongs among the events comes back.
     fn route(&self, message: Message) -> Option<Incoming> {
-        let Some(id) = message.action_id().map(str::to_owned) else {
-            return message.event().is_some().then_some(Incoming::Event(message));
+        let is_event = message.event().is_some();
+        // A UserEvent has the fields that whoever made it chose, an ActionID too: it is never an answer.
+        let id = message.action_id().filter(|_| message.event() != Some("UserEvent")).map(str::to_owned);
+        let Some(id) = id else { return is_event.then_some(Incoming::Event(message)) };
+        let mut asked = self.asked();
+        let Some(entry) = asked.waiting.get_mut(&id) else {
+            // An event by an id that nobody gave is somebody else's doing; one of what was given up is too late.
+            let is_late = asked.given_up.contains(&id);
+            return (is_event && !is_late).then_some(Incoming::Event(message));
         };
-        let mut waiting = self.waiting();
-        let Some(entry) = waiting.get_mut(&id) else {
-            // Too late, or of an event list that was given up: it must not look like an event of its own.
-            return None;
-        };
-        let complete = if message.event().is_none() {
-            let list_follows = message.is_success() && entry.until.is_some();
-            entry.answer = Some(message);
-            !list_follows
-        } else {
+        let complete = if is_event {
             let last = entry.until.is_some_and(|until| message.event() == Some(until));
             entry.list.push(message);
             last
+        } else {
+            let list_follows = message.is_success() && entry.until.is_some();
+            entry.answer = Some(message);
+            !list_follows
         };
         if complete
-            && let Some(Waiting { done, answer, list, .. }) = waiting.remove(&id)
+            && let Some(Waiting { done, answer, list, .. }) = asked.waiting.remove(&id)
             && let Some(answer) = answer
         {
             match done {
@@ -395,6 +504,12 @@ impl Shared {
         }
         None
     }
+}
+
+fn random() -> u32 {
+    let mut bytes = [0; 4];
+    // Without randomness two connections count alike, and may take the answers of each other's originated calls for theirs.
+    getrandom::fill(&mut bytes).map_or(0, |()| u32::from_ne_bytes(bytes))
 }
 
 async fn banner(stream: &mut Stream, parser: &mut Parser, address: &str) -> Result<String, AmiError> {
@@ -425,13 +540,21 @@ async fn read(
             Ok(()) => {}
             Err(error) => break error,
         }
+        tokio::select! {
+            () = shared.has_room() => {}
+            () = shared.closed() => break shared.why_closed(),
+        }
         let read = tokio::select! {
             read = half.read(&mut bytes) => read,
             () = shared.closed() => break shared.why_closed(),
         };
         match read {
             Ok(0) => break AmiError::Closed { why: "Asterisk closed it".to_owned() },
-            Ok(count) => parser.push(&bytes[..count]),
+            Ok(count) => {
+                shared.bytes.fetch_add(count as u64, Ordering::Relaxed);
+                shared.heard_us.store(now_us(), Ordering::Relaxed);
+                parser.push(&bytes[..count]);
+            }
             Err(error) => break AmiError::Closed { why: error.to_string() },
         }
     };
@@ -441,15 +564,15 @@ async fn read(
 fn drain(parser: &mut Parser, shared: &Shared, events: &mpsc::UnboundedSender<Incoming>) -> Result<(), AmiError> {
     while let Some(frame) = parser.next_frame()? {
         let Frame::Message(message) = frame else { continue };
+        shared.messages.fetch_add(1, Ordering::Relaxed);
         let Some(event) = shared.route(message) else { continue };
-        if shared.queued.fetch_add(1, Ordering::Relaxed) >= MAX_QUEUED_EVENTS {
-            return Err(AmiError::Closed { why: format!("{MAX_QUEUED_EVENTS} events were waiting to be read") });
-        }
+        shared.queued.fetch_add(1, Ordering::Relaxed);
         // Who only sends actions may drop the events.
         if events.send(event).is_err() {
             shared.queued.store(0, Ordering::Relaxed);
         }
     }
+    shared.cut.store(parser.cut(), Ordering::Relaxed);
     Ok(())
 }
 

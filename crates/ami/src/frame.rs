@@ -100,6 +100,11 @@ impl Message {
         self.text.len()
     }
 
+    /// The whole text, which is the same wherever the same event is told.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     fn slice(&self, (from, to): (u32, u32)) -> &str {
         // Spans are within the text by construction; a wrong one would give an empty text and no panic.
         self.text.get(from as usize..to as usize).unwrap_or_default()
@@ -109,6 +114,11 @@ impl Message {
 /// Whether a value is one: not empty and not Asterisk's `<unknown>`.
 pub(crate) fn says_something(value: &str) -> bool {
     !value.is_empty() && value != "<unknown>"
+}
+
+/// Whether the number or name of a caller is one. app_queue of 1.8 and 11 says `unknown` where the others say `<unknown>`.
+pub(crate) fn names_somebody(value: &str) -> bool {
+    says_something(value) && value != "unknown"
 }
 
 fn append(text: &mut String, part: &str) -> (u32, u32) {

@@ -1,10 +1,10 @@
 //! Ping every few seconds; a PBX that stays silent three times in a row is lost (a half-open TCP connection says nothing).
 
 use std::sync::Weak;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::client::Inner;
-use crate::{Action, AmiError, Clock};
+use crate::{Action, AmiError, Clock, now_us};
 
 /// Pings missed until the connection counts as lost.
 const MISSED: u32 = 3;
@@ -36,9 +36,4 @@ pub(crate) async fn run(inner: Weak<Inner>, every: Duration) {
             return;
         }
     }
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,6 @@
 //! A connection that comes back: connects, says so, says when it is lost, waits, connects again.
 
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -51,6 +52,13 @@ impl Link {
     /// The next event; cancel-safe. `None` never comes while the runtime lives.
     pub async fn recv(&mut self) -> Option<LinkEvent> {
         self.from.recv().await
+    }
+}
+
+impl Link {
+    /// As [`Link::recv`], for whoever has several.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<LinkEvent>> {
+        self.from.poll_recv(cx)
     }
 }
 

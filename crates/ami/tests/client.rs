@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami::{Action, AmiError, Client, ConnectOptions, Event, Events, Incoming, Link, LinkEvent, Message, Secret, Tls};
+use ami::{
+    Action, AmiError, Client, ConnectOptions, Event, Events, Incoming, Link, LinkEvent, MAX_QUEUED_EVENTS, Message,
+    Secret, Tls,
+};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -82,6 +85,55 @@ async fn event(events: &mut Events) -> Message {
         Some(Incoming::Event(event)) => event,
         other => panic!("{other:?}"),
     }
+}
+
+/// Who takes no events makes the PBX wait in the end, and loses none.
+#[tokio::test]
+async fn events_that_nobody_takes_wait_and_are_bounded() {
+    const EVENTS: usize = MAX_QUEUED_EVENTS * 3 / 2;
+    let (client, mut events, mut pbx) = connected().await;
+    let saying = tokio::spawn(async move {
+        for at in 0..EVENTS / 100 {
+            let hundred: String = (0..100).map(|n| format!("Event: E\nN: {}\n\n", at * 100 + n)).collect();
+            pbx.say(&hundred).await;
+        }
+        pbx
+    });
+    while events.queued() < MAX_QUEUED_EVENTS {
+        assert!(!saying.is_finished() || events.queued() > 0, "{}", events.why_closed());
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    // What came with one reading of 64 KiB.
+    assert!(events.queued() <= MAX_QUEUED_EVENTS + 64 * 1024 / 16, "{} wait", events.queued());
+    for at in 0..EVENTS {
+        assert_eq!(event(&mut events).await.get("N"), Some(at.to_string().as_str()));
+    }
+    let mut pbx = saying.await.unwrap();
+
+    // Nor does a queue that is full and given up keep answers from coming.
+    let saying = tokio::spawn(async move {
+        for _ in 0..EVENTS / 100 {
+            pbx.say(&"Event: E\n\n".repeat(100)).await;
+        }
+        // Pings of its own may come before.
+        let id = loop {
+            let asked = pbx.hear().await;
+            if get(&asked, "Action") == "CoreStatus" {
+                break get(&asked, "ActionID").to_owned();
+            }
+        };
+        pbx.say(&format!("Response: Success\nActionID: {id}\n\n")).await;
+        pbx
+    });
+    while events.queued() < MAX_QUEUED_EVENTS {
+        tokio::task::yield_now().await;
+    }
+    drop(events);
+    client.action(Action::new("CoreStatus")).await.unwrap();
+    drop(saying.await.unwrap());
 }
 
 #[tokio::test]
@@ -210,6 +262,22 @@ async fn a_list_in_order_stands_between_the_events_around_it() {
 }
 
 #[tokio::test]
+async fn an_answer_in_order_stands_between_the_events_around_it() {
+    let (client, mut events, mut pbx) = connected().await;
+    let wanted = client.answer_in_order(Action::new("CoreStatus")).unwrap();
+    let (id, _) = pbx.expect("CoreStatus").await;
+    pbx.say(&format!("Event: Reload\nModule: before\n\nResponse: Success\nActionID: {id}\n\n")).await;
+    pbx.say("Event: Reload\nModule: after\n\n").await;
+    assert_eq!(Event::read(&event(&mut events).await), Event::Reload { module: "before" });
+    let answer = events.recv().await;
+    assert!(
+        matches!(&answer, Some(Incoming::List { id, outcome: Ok(list) }) if *id == wanted && list.is_empty()),
+        "{answer:?}"
+    );
+    assert_eq!(Event::read(&event(&mut events).await), Event::Reload { module: "after" });
+}
+
+#[tokio::test]
 async fn an_action_without_an_answer_times_out_and_its_late_answer_is_no_event() {
     let (listener, mut options) = listen().await;
     options.timeout = Duration::from_millis(200);
@@ -224,6 +292,32 @@ async fn an_action_without_an_answer_times_out_and_its_late_answer_is_no_event()
     let (id, _) = pbx.expect("QueueStatus").await;
     pbx.say(&format!("Event: QueueParams\nActionID: {id}\nQueue: a\n\nEvent: Reload\nModule: x\n\n")).await;
     assert_eq!(Event::read(&event(&mut events).await), Event::Reload { module: "x" });
+}
+
+/// An ActionID says nothing of who sent the action: a UserEvent carries what its maker likes, and everybody hears what became of a
+/// call that somebody originated.
+#[tokio::test]
+async fn an_event_with_an_action_id_that_nobody_waits_for_is_an_event() {
+    let (client, mut events, mut pbx) = connected().await;
+    let (answer, ()) = tokio::join!(client.action(Action::new("Ping")), async {
+        let (id, _) = pbx.expect("Ping").await;
+        pbx.say(&format!("Event: UserEvent\nUserEvent: CallbackRequest\nActionID: {id}\nQueue: a\n\n")).await;
+        pbx.say("Event: OriginateResponse\nActionID: somebody-else\nResponse: Failure\n\n").await;
+        pbx.say(&format!("Response: Success\nActionID: {id}\nPing: Pong\n\n")).await;
+    });
+    answer.unwrap();
+    let first = event(&mut events).await;
+    assert_eq!((first.event(), first.get("Queue")), (Some("UserEvent"), Some("a")));
+    assert_eq!(event(&mut events).await.event(), Some("OriginateResponse"));
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_asked_for_says_so() {
+    let (client, mut events, pbx) = connected().await;
+    drop(pbx);
+    assert!(events.recv().await.is_none());
+    let error = client.list_in_order(Action::new("QueueStatus"), "QueueStatusComplete").unwrap_err();
+    assert!(matches!(error, AmiError::Closed { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -292,6 +386,40 @@ async fn a_link_comes_back() {
         let Some(LinkEvent::Lost { error, .. }) = link.recv().await else { panic!("not lost") };
         assert!(matches!(error, AmiError::Closed { .. }), "{error}");
         drop((client, events));
+    }
+}
+
+/// However long a PBX is away: it is tried, not in step with other links, and never much later than it comes back.
+#[tokio::test(start_paused = true)]
+async fn a_link_tries_for_ever_with_growing_waits() {
+    let (listener, options) = listen().await;
+    drop(listener);
+    let mut link = Link::spawn(options);
+    let mut waits = Vec::new();
+    for _ in 0..40 {
+        let Some(LinkEvent::Lost { error, retry_in }) = link.recv().await else { panic!("nobody is there") };
+        assert!(matches!(error, AmiError::Unreachable { .. }), "{error}");
+        waits.push(retry_in);
+    }
+    assert!(waits[0] <= Duration::from_millis(500) && waits[0] >= Duration::from_millis(250), "{waits:?}");
+    let settled = &waits[10..];
+    assert!(settled.iter().all(|wait| (5_000..=10_000).contains(&wait.as_millis())), "{waits:?}");
+    assert!(settled.iter().any(|wait| *wait != settled[0]), "by chance: {waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_user_is_tried_slower() {
+    let (listener, options) = listen().await;
+    let mut link = Link::spawn(options);
+    for _ in 0..3 {
+        let mut pbx = accept(&listener).await;
+        pbx.say("Asterisk Call Manager/11.0.0\n").await;
+        pbx.answer("Challenge", "Challenge: 1\n").await;
+        let (id, _) = pbx.expect("Login").await;
+        pbx.say(&format!("Response: Error\nActionID: {id}\nMessage: Authentication failed\n\n")).await;
+        let Some(LinkEvent::Lost { error, retry_in }) = link.recv().await else { panic!("it was let in") };
+        assert!(matches!(error, AmiError::AuthRefused { .. }), "{error}");
+        assert!((15_000..=30_000).contains(&retry_in.as_millis()), "{retry_in:?}");
     }
 }
 

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use ami::{Event, Frame, Message, ParseError, Parser};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 const STREAMS: [(&str, &[u8]); 3] = [
     ("16 call", include_bytes!("data/asterisk16-queue-call.txt")),
@@ -164,20 +167,71 @@ proptest! {
     /// Noise: no panic, and cutting it does not change what is read.
     #[test]
     fn noise_is_read_the_same_however_it_is_cut(
-        noise in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'E'), any::<u8>()], 0..400),
+        noise in noise(),
         with_banner in any::<bool>(),
         cut in 0_usize..400,
     ) {
-        let mut bytes = if with_banner { b"Asterisk Call Manager/1\r\n".to_vec() } else { Vec::new() };
-        bytes.extend_from_slice(&noise);
-        let at = cut.min(bytes.len());
-        let whole = frames([bytes.as_slice()]);
-        prop_assert_eq!(&frames([&bytes[..at], &bytes[at..]]), &whole);
-        for frame in whole.into_iter().flatten() {
-            if let Frame::Message(message) = frame {
-                prop_assert!(!message.is_empty());
-                let _ = Event::read(&message);
-            }
+        check_noise(&noise, with_banner, cut);
+    }
+}
+
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let sign = prop_oneof![Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'E'), any::<u8>()];
+    prop::collection::vec(sign, 0..400)
+}
+
+fn check_noise(noise: &[u8], with_banner: bool, cut: usize) {
+    let mut bytes = if with_banner { b"Asterisk Call Manager/1\r\n".to_vec() } else { Vec::new() };
+    bytes.extend_from_slice(noise);
+    let at = cut.min(bytes.len());
+    let whole = frames([bytes.as_slice()]);
+    assert_eq!(&frames([&bytes[..at], &bytes[at..]]), &whole);
+    for frame in whole.into_iter().flatten() {
+        if let Frame::Message(message) = frame {
+            assert!(!message.is_empty());
+            let _ = Event::read(&message);
         }
     }
+}
+
+/// Noise, and recorded streams with wrong bytes in them, for minutes.
+#[test]
+fn deep_whatever_comes_is_read_the_same_however_it_is_cut() {
+    let wrong = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20);
+    let damaged = (0..STREAMS.len(), any::<prop::sample::Index>(), wrong);
+    let anything = (noise(), any::<bool>(), 0_usize..400, damaged);
+    for_minutes(|runner| {
+        let checked = runner.run(&anything, |(noise, with_banner, cut, (stream, from, wrong))| {
+            check_noise(&noise, with_banner, cut);
+            let stream = STREAMS[stream].1;
+            let from = from.index(stream.len());
+            let mut part = stream[from..stream.len().min(from + 4_000)].to_vec();
+            for (at, byte) in wrong {
+                let at = at.index(part.len());
+                part[at] = byte;
+            }
+            check_noise(&part, true, cut);
+            Ok(())
+        });
+        checked.unwrap();
+    });
+}
+
+/// Round after round for `LINEDESK_FUZZ_S` seconds, three minutes unless it is set; `LINEDESK_SEED` repeats the rounds of another time.
+fn for_minutes(mut round: impl FnMut(&mut TestRunner)) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let lasts = Duration::from_secs(number("LINEDESK_FUZZ_S").unwrap_or(180));
+    let seed = number("LINEDESK_SEED")
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
+    eprintln!("LINEDESK_SEED={seed} repeats it");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let (began, mut rounds) = (Instant::now(), 0);
+    while began.elapsed() < lasts {
+        round(&mut runner);
+        rounds += 1;
+    }
+    eprintln!("{rounds} rounds of 200");
 }

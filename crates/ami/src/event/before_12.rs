@@ -1,7 +1,7 @@
 //! What Asterisk 1.8 to 11 says otherwise, and CEL, which is the only place where these name the call a channel belongs to.
 
-use super::read::{flag, plain, said, text};
-use super::{BlindTransfer, ChannelInfo, Event, Named};
+use super::read::{flag, number, person, plain, said, text};
+use super::{AttendedTransfer, BlindTransfer, ChannelInfo, Event, Named, Parked};
 use crate::Message;
 
 /// A channel event (`cel_manager`), as far as the older ones need it.
@@ -40,6 +40,10 @@ pub(super) fn read<'m>(m: &'m Message, name: &str) -> Option<Event<'m>> {
             Event::LocalBridge { one: info(one), two: info(two) }
         }
         "Transfer" => transfer(m)?,
+        "Pickup" => {
+            let named = |key: &str| text(m, key).map(|channel| Named { channel, ..Named::default() });
+            Event::Pickup { channel: named("Channel")?, target: named("TargetChannel")? }
+        }
         "MusicOnHold" if m.get("State").is_some_and(|state| state.eq_ignore_ascii_case("start")) => {
             Event::MusicOnHoldStart(this()?)
         }
@@ -72,8 +76,8 @@ fn dial(m: &Message) -> Option<Event<'_>> {
     let caller = ChannelInfo {
         channel: plain(m, "Channel"),
         uniqueid: text(m, "UniqueID")?,
-        caller_number: said(m, "CallerIDNum"),
-        caller_name: said(m, "CallerIDName"),
+        caller_number: person(m, "CallerIDNum"),
+        caller_name: person(m, "CallerIDName"),
         ..ChannelInfo::default()
     };
     if m.get("SubEvent").is_some_and(|part| part.eq_ignore_ascii_case("end")) {
@@ -89,35 +93,88 @@ fn dial(m: &Message) -> Option<Event<'_>> {
     Some(Event::DialBegin { caller: Some(caller), dest, dial_string: plain(m, "Dialstring") })
 }
 
-/// chan_sip's `Transfer`. An attended one is told by the Masquerade that makes it.
+/// chan_sip's `Transfer`. A blind one names who is handed over as its target; an attended one names only the two channels of who
+/// hands over, and a Masquerade follows that makes it. That a call was parked by it, ParkedCall says better.
 fn transfer(m: &Message) -> Option<Event<'_>> {
-    if !m.get("TransferType").is_some_and(|kind| kind.eq_ignore_ascii_case("blind")) {
-        return None;
-    }
+    let transferer = ChannelInfo::read(m, "")?;
     let other = ChannelInfo {
         channel: plain(m, "TargetChannel"),
         uniqueid: plain(m, "TargetUniqueid"),
         ..ChannelInfo::default()
     };
-    Some(Event::BlindTransfer(Box::new(BlindTransfer {
-        success: true,
-        transferer: ChannelInfo::read(m, "")?,
-        transferee: (!other.uniqueid.is_empty()).then_some(other),
-        bridge: None,
-        context: plain(m, "TransferContext"),
-        exten: plain(m, "TransferExten"),
-    })))
+    if m.get("Transfer2Parking").is_some_and(flag) {
+        return None;
+    }
+    match text(m, "TransferType")?.to_ascii_lowercase().as_str() {
+        "blind" => Some(Event::BlindTransfer(Box::new(BlindTransfer {
+            success: true,
+            transferer,
+            transferee: (!other.uniqueid.is_empty()).then_some(other),
+            bridge: None,
+            context: plain(m, "TransferContext"),
+            exten: plain(m, "TransferExten"),
+        }))),
+        "attended" if !other.uniqueid.is_empty() => Some(Event::AttendedTransfer(Box::new(AttendedTransfer {
+            success: true,
+            original: transferer,
+            second: other,
+            transferee: None,
+            target: None,
+            dest_type: "",
+            dest_bridge: None,
+            dest_app: None,
+            original_bridge: None,
+            second_bridge: None,
+        }))),
+        _ => None,
+    }
+}
+
+/// `Uniqueid` is the customer's, and the member's channel is named in each event in another way: `DestinationChannel` of
+/// AgentCalled; `Channel` of AgentConnect, whose `BridgedChannel` is its id; `Channel` of AgentDump and AgentComplete. `Channel` of
+/// AgentRingNoAnswer is the customer's own: only the interface says who did not answer.
+pub(super) fn agent_call(m: &Message) -> Option<(Named<'_>, Named<'_>)> {
+    let uniqueid = text(m, "Uniqueid")?;
+    let channel = |key: &str| Named { channel: plain(m, key), ..Named::default() };
+    let customer = |channel| Named { channel, uniqueid, info: None };
+    Some(match (text(m, "ChannelCalling"), m.event()?) {
+        (Some(calling), _) => (customer(calling), channel("DestinationChannel")),
+        (None, "AgentRingNoAnswer") => (customer(plain(m, "Channel")), Named::default()),
+        (None, _) => (customer(""), Named { uniqueid: plain(m, "BridgedChannel"), ..channel("Channel") }),
+    })
+}
+
+/// The parked channel stands without a prefix. `From` is the name of another channel: who parked it, or who takes it.
+pub(super) fn parked(m: &Message, listed: bool) -> Option<Parked<'_>> {
+    let from = said(m, "From");
+    let taken = m.event()?.eq_ignore_ascii_case("UnParkedCall");
+    let endpoint = |name: &'_ str| name.rsplit_once('-').map_or(name.len(), |(endpoint, _)| endpoint.len());
+    Some(Parked {
+        parkee: ChannelInfo::read(m, "")?,
+        parker: from.filter(|_| !taken).map(|name| &name[..endpoint(name)]),
+        retriever: from.filter(|_| taken).map(|channel| Named { channel, ..Named::default() }),
+        lot: said(m, "Parkinglot"),
+        space: said(m, "Exten"),
+        timeout_s: number(m, "Timeout"),
+        listed,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Parked;
     use crate::{Event, Message};
 
     fn message(text: &str) -> Message {
         Message::new(text.lines().filter_map(|line| line.split_once(": ")))
     }
 
-    /// What 1.8 and 11 say of a queue call, told in one line each.
+    fn told(parked: &Parked<'_>) -> String {
+        let (by, taker) = (parked.parker.unwrap_or("nobody"), parked.retriever.map_or("nobody", |other| other.channel));
+        format!("{} at {} by {by} taken by {taker}", parked.parkee.uniqueid, parked.space.unwrap())
+    }
+
+    /// What 1.8 and 11 say of calls, told in one line each.
     #[test]
     fn older_names_mean_the_same() {
         let lines = [
@@ -130,7 +187,7 @@ mod tests {
             ),
             (
                 "Event: AgentConnect\nQueue: q\nUniqueid: 1.1\nChannel: SIP/101-2\nMember: SIP/101\nMemberName: Anna\nHoldtime: 7",
-                "connect q SIP/101 Anna 1.1 SIP/101-2 7",
+                "connect q SIP/101 Anna 1.1 SIP/101-2 7 ",
             ),
             (
                 "Event: Dial\nSubEvent: Begin\nChannel: SIP/t-1\nDestination: SIP/101-2\nUniqueID: 1.1\nDestUniqueID: 1.2",
@@ -149,6 +206,52 @@ mod tests {
                 "digit 5",
             ),
             ("Event: Hold\nStatus: Off\nChannel: SIP/t-1\nUniqueid: 1.1", "unhold 1.1"),
+            (
+                "Event: AgentConnect\nQueue: q\nUniqueid: 1.1\nChannel: SIP/101-2\nMember: SIP/101\nHoldtime: 7\nBridgedChannel: 1.2",
+                "connect q SIP/101  1.1 SIP/101-2 7 1.2",
+            ),
+            (
+                "Event: AgentRingNoAnswer\nQueue: q\nUniqueid: 1.1\nChannel: SIP/t-1\nMember: SIP/101\nMemberName: Anna\nRingtime: 15000",
+                "not taken q SIP/101 1.1 SIP/t-1 ''",
+            ),
+            (
+                "Event: Transfer\nTransferMethod: SIP\nTransferType: Blind\nChannel: SIP/101-2\nUniqueid: 1.2\nTargetChannel: SIP/t-1\n\
+                 TargetUniqueid: 1.1\nTransferExten: 102\nTransferContext: x",
+                "blind 1.2 1.1 102@x",
+            ),
+            (
+                "Event: Transfer\nTransferMethod: SIP\nTransferType: Attended\nChannel: SIP/101-2\nUniqueid: 1.2\n\
+                 TargetChannel: SIP/101-3\nTargetUniqueid: 1.3",
+                "attended 1.2 1.3",
+            ),
+            (
+                "Event: Transfer\nTransferType: Blind\nChannel: SIP/101-2\nUniqueid: 1.2\nTransferExten: 700\nTransfer2Parking: Yes",
+                "raw",
+            ),
+            ("Event: Pickup\nChannel: SIP/103-4\nTargetChannel: SIP/102-2", "pickup SIP/103-4 SIP/102-2"),
+            (
+                "Event: ParkedCall\nExten: 701\nChannel: SIP/t-1\nFrom: SIP/10-1-0000002\nTimeout: 45\nUniqueid: 1.1",
+                "parked 1.1 at 701 by SIP/10-1 taken by nobody",
+            ),
+            (
+                "Event: UnParkedCall\nExten: 701\nChannel: SIP/t-1\nFrom: SIP/102-3\nUniqueid: 1.1",
+                "unparked 1.1 at 701 by nobody taken by SIP/102-3",
+            ),
+            (
+                "Event: Newstate\nChannel: SIP/t-1\nUniqueid: 1.1\nChannelState: 4\nCallerIDNum: unknown\nCallerIDName: <unknown>",
+                "newstate 1.1 4 None None",
+            ),
+            (
+                "Event: CoreShowChannel\nChannel: SIP/t-1\nUniqueID: 1.1\nCallerIDnum: 5\nBridgedUniqueID: 1.2",
+                "shown 1.1 5 With(\"1.2\")",
+            ),
+            (
+                "Event: CoreShowChannel\nChannel: SIP/t-1\nUniqueID: 1.1\nCallerIDnum: 5\nBridgedUniqueID: ",
+                "shown 1.1 5 No",
+            ),
+            ("Event: CoreShowChannel\nChannel: SIP/t-1\nUniqueID: 1.1\nCallerIDnum: 5", "shown 1.1 5 Unsaid"),
+            ("Event: CoreShowChannel\nUniqueid: 1.1\nCallerIDNum: 5\nBridgeId: b1", "shown 1.1 5 In(\"b1\")"),
+            ("Event: CoreShowChannel\nUniqueid: 1.1\nCallerIDNum: 5\nBridgeId: ", "shown 1.1 5 No"),
         ];
         for (text, expected) in lines {
             let message = message(text);
@@ -160,14 +263,48 @@ mod tests {
                     call.queue, call.interface, call.member_name, call.caller.uniqueid, call.dest.channel
                 ),
                 Event::AgentConnect(call) => format!(
-                    "connect {} {} {} {} {} {}",
+                    "connect {} {} {} {} {} {} {}",
                     call.queue,
                     call.interface,
                     call.member_name,
                     call.caller.uniqueid,
                     call.dest.channel,
-                    call.hold_s.unwrap()
+                    call.hold_s.unwrap(),
+                    call.dest.uniqueid
                 ),
+                Event::AgentRingNoAnswer(call) => format!(
+                    "not taken {} {} {} {} '{}'",
+                    call.queue, call.interface, call.caller.uniqueid, call.caller.channel, call.dest.channel
+                ),
+                Event::BlindTransfer(moved) => format!(
+                    "blind {} {} {}@{}",
+                    moved.transferer.uniqueid,
+                    moved.transferee.unwrap().uniqueid,
+                    moved.exten,
+                    moved.context
+                ),
+                Event::AttendedTransfer(moved) => {
+                    format!("attended {} {}", moved.original.uniqueid, moved.second.uniqueid)
+                }
+                Event::Other(_) => "raw".to_owned(),
+                Event::Pickup { channel, target } => format!("pickup {} {}", channel.channel, target.channel),
+                Event::ParkedCall(parked) => format!("parked {}", told(&parked)),
+                Event::UnParkedCall(parked) => format!("unparked {}", told(&parked)),
+                Event::Newstate(channel) => format!(
+                    "newstate {} {} {:?} {:?}",
+                    channel.uniqueid,
+                    channel.state.unwrap(),
+                    channel.caller_number,
+                    channel.caller_name
+                ),
+                Event::CoreShowChannel(shown) => {
+                    format!(
+                        "shown {} {} {:?}",
+                        shown.channel.uniqueid,
+                        shown.channel.caller_number.unwrap(),
+                        shown.bridged
+                    )
+                }
                 Event::DialBegin { caller, dest, .. } => format!("dial {} {}", caller.unwrap().uniqueid, dest.uniqueid),
                 Event::DialEnd { caller, status, .. } => format!("dialled {} {status}", caller.unwrap().uniqueid),
                 Event::Linked { one, two } => format!("linked {} {}", one.uniqueid, two.uniqueid),

@@ -1,7 +1,7 @@
 //! Channels as events describe them.
 
 use crate::Message;
-use crate::frame::says_something;
+use crate::frame::{names_somebody, says_something};
 
 /// A channel as an event describes it, at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,16 +40,18 @@ impl<'m> ChannelInfo<'m> {
         for (key, value) in m.fields() {
             let Some(name) = key.strip_prefix(prefix) else { continue };
             let said = says_something(value).then_some(value);
+            let person = names_somebody(value).then_some(value);
             // The first counts: the fields of a UserEvent come after the channel's own, and may have their names.
             match name {
                 "Channel" if info.channel.is_empty() => info.channel = value,
                 "Uniqueid" | "UniqueID" | "UniqueId" if info.uniqueid.is_empty() => info.uniqueid = value,
                 "Linkedid" | "LinkedID" => info.linkedid = info.linkedid.or(said),
                 "ChannelState" => info.state = info.state.or_else(|| value.parse().ok()),
-                "CallerIDNum" => info.caller_number = info.caller_number.or(said),
-                "CallerIDName" => info.caller_name = info.caller_name.or(said),
-                "ConnectedLineNum" => info.connected_number = info.connected_number.or(said),
-                "ConnectedLineName" => info.connected_name = info.connected_name.or(said),
+                // Before 12 CoreShowChannels has a small letter there.
+                "CallerIDNum" | "CallerIDnum" => info.caller_number = info.caller_number.or(person),
+                "CallerIDName" | "CallerIDname" => info.caller_name = info.caller_name.or(person),
+                "ConnectedLineNum" => info.connected_number = info.connected_number.or(person),
+                "ConnectedLineName" => info.connected_name = info.connected_name.or(person),
                 "AccountCode" => info.account = info.account.or(said),
                 "Context" => info.context = info.context.or(said),
                 "Exten" => info.exten = info.exten.or(said),
@@ -66,12 +68,43 @@ impl<'m> ChannelInfo<'m> {
 pub struct ShownChannel<'m> {
     /// The channel.
     pub channel: ChannelInfo<'m>,
-    /// Bridge it is in.
-    pub bridge: Option<&'m str>,
+    /// Whether it is in a bridge.
+    pub bridged: Bridged<'m>,
     /// Dialplan application it runs.
     pub application: Option<&'m str>,
     /// Its arguments.
     pub application_data: Option<&'m str>,
     /// Age.
     pub duration_s: u64,
+}
+
+/// What a line of CoreShowChannels says of a bridge. Up to 11 there are none, and it says whom a channel talks with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bridged<'m> {
+    /// Nothing.
+    Unsaid,
+    /// It is in no bridge, or talks with nobody.
+    No,
+    /// It is in the bridge of this id.
+    In(&'m str),
+    /// It talks with the channel of this id, through Local channels; only before 12.
+    With(&'m str),
+}
+
+impl<'m> Bridged<'m> {
+    pub(super) fn read(m: &'m Message) -> Self {
+        let value = |key| m.get(key).map(|value| Some(value).filter(|value| says_something(value)));
+        match (value("BridgeId"), value("BridgedUniqueID")) {
+            (Some(Some(bridge)), _) => Self::In(bridge),
+            (_, Some(Some(other))) => Self::With(other),
+            (None, None) => Self::Unsaid,
+            _ => Self::No,
+        }
+    }
+
+    /// Id of the bridge, where it is in one.
+    #[must_use]
+    pub fn bridge(self) -> Option<&'m str> {
+        if let Self::In(bridge) = self { Some(bridge) } else { None }
+    }
 }

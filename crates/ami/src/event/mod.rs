@@ -11,12 +11,12 @@ mod read;
 mod transfer;
 
 pub use before_12::CelEvent;
-pub use channel::{ChannelInfo, ShownChannel};
+pub use channel::{Bridged, ChannelInfo, ShownChannel};
 pub use queue::{AgentCall, MemberInfo, Named};
 pub use transfer::{AttendedTransfer, BlindTransfer, Parked};
 
 use crate::Message;
-use read::{duration, flag, number, plain, said, text};
+use read::{duration, flag, number, person, plain, said, text};
 
 /// What Asterisk says by itself or as a part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +178,8 @@ pub enum Event<'m> {
     BlindTransfer(Box<BlindTransfer<'m>>),
     AttendedTransfer(Box<AttendedTransfer<'m>>),
     Pickup {
-        channel: ChannelInfo<'m>,
-        target: ChannelInfo<'m>,
+        channel: Named<'m>,
+        target: Named<'m>,
     },
     ParkedCall(Parked<'m>),
     ParkedCallGiveUp(Parked<'m>),
@@ -362,7 +362,7 @@ fn known(m: &Message) -> Option<Event<'_>> {
         "BlindTransfer" => Event::BlindTransfer(Box::new(BlindTransfer::read(m)?)),
         "AttendedTransfer" => Event::AttendedTransfer(Box::new(AttendedTransfer::read(m)?)),
         "Pickup" if m.get("Uniqueid").is_some() => {
-            Event::Pickup { channel: this()?, target: ChannelInfo::read(m, "Target")? }
+            Event::Pickup { channel: Named::full(this()?), target: Named::full(ChannelInfo::read(m, "Target")?) }
         }
         "ParkedCall" => Event::ParkedCall(Parked::read(m)?),
         "ParkedCallGiveUp" => Event::ParkedCallGiveUp(Parked::read(m)?),
@@ -387,7 +387,7 @@ fn known(m: &Message) -> Option<Event<'_>> {
         "DeviceStateChange" => Event::DeviceStateChange { device: text(m, "Device")?, state: text(m, "State")? },
         "CoreShowChannel" => Event::CoreShowChannel(ShownChannel {
             channel: this()?,
-            bridge: said(m, "BridgeId"),
+            bridged: Bridged::read(m),
             application: said(m, "Application"),
             application_data: said(m, "ApplicationData"),
             duration_s: duration(plain(m, "Duration")),
@@ -411,8 +411,8 @@ fn queue_entry(m: &Message) -> Option<QueueEntry<'_>> {
         uniqueid: text(m, "Uniqueid")?,
         position: number(m, "Position").unwrap_or(0),
         wait_s: number(m, "Wait")?,
-        caller_number: said(m, "CallerIDNum"),
-        caller_name: said(m, "CallerIDName"),
+        caller_number: person(m, "CallerIDNum"),
+        caller_name: person(m, "CallerIDName"),
     })
 }
 

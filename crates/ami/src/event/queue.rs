@@ -1,7 +1,7 @@
 //! Queues and their members as events describe them.
 
-use super::ChannelInfo;
 use super::read::{flag, number, plain, said, text};
+use super::{ChannelInfo, before_12};
 use crate::Message;
 
 /// A queue member as events describe it.
@@ -85,7 +85,7 @@ impl<'m> AgentCall<'m> {
     pub(super) fn read(m: &'m Message) -> Option<Self> {
         let (caller, dest) = match ChannelInfo::read(m, "Dest") {
             Some(dest) => (Named::full(ChannelInfo::read(m, "")?), Named::full(dest)),
-            None => Self::before_12(m)?,
+            None => before_12::agent_call(m)?,
         };
         Some(Self {
             queue: text(m, "Queue")?,
@@ -95,16 +95,6 @@ impl<'m> AgentCall<'m> {
             dest,
             hold_s: number(m, "HoldTime").or_else(|| number(m, "Holdtime")),
             reason: said(m, "Reason"),
-        })
-    }
-
-    /// 1.8 and 11: `Uniqueid` is the customer's; AgentCalled names both channels, the others name the member's only.
-    fn before_12(m: &'m Message) -> Option<(Named<'m>, Named<'m>)> {
-        let uniqueid = text(m, "Uniqueid")?;
-        let named = |key: &str| Named { channel: plain(m, key), ..Named::default() };
-        Some(match text(m, "ChannelCalling") {
-            Some(channel) => (Named { channel, uniqueid, info: None }, named("DestinationChannel")),
-            None => (Named { uniqueid, ..Named::default() }, named("Channel")),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Fields of a message as the types that events have.
 
 use crate::Message;
+use crate::frame::names_somebody;
 
 /// A value that is there and not empty.
 pub(super) fn text<'m>(m: &'m Message, key: &str) -> Option<&'m str> {
@@ -15,6 +16,11 @@ pub(super) fn plain<'m>(m: &'m Message, key: &str) -> &'m str {
 /// A value that says something.
 pub(super) fn said<'m>(m: &'m Message, key: &str) -> Option<&'m str> {
     m.said(key)
+}
+
+/// Number or name of a caller, where there is one.
+pub(super) fn person<'m>(m: &'m Message, key: &str) -> Option<&'m str> {
+    m.get(key).filter(|value| names_somebody(value))
 }
 
 /// A value that is a number.

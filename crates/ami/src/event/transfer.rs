@@ -1,7 +1,7 @@
 //! Transfers and parking.
 
-use super::ChannelInfo;
 use super::read::{flag, number, plain, said, text};
+use super::{ChannelInfo, Named, before_12};
 use crate::Message;
 
 /// A call is handed on without a word.
@@ -84,7 +84,7 @@ pub struct Parked<'m> {
     /// Who parked, as a dial string such as `PJSIP/1001`.
     pub parker: Option<&'m str>,
     /// Who took it.
-    pub retriever: Option<ChannelInfo<'m>>,
+    pub retriever: Option<Named<'m>>,
     /// Lot.
     pub lot: Option<&'m str>,
     /// Place in the lot.
@@ -97,16 +97,16 @@ pub struct Parked<'m> {
 
 impl<'m> Parked<'m> {
     pub(super) fn read(m: &'m Message) -> Option<Self> {
-        // Before 12 the parked channel stands without a prefix.
-        let parkee = ChannelInfo::read(m, "Parkee").or_else(|| ChannelInfo::read(m, ""))?;
+        let listed = m.get("EventList").is_some_and(flag) || m.action_id().is_some();
+        let Some(parkee) = ChannelInfo::read(m, "Parkee") else { return before_12::parked(m, listed) };
         Some(Self {
             parkee,
-            parker: said(m, "ParkerDialString").or_else(|| said(m, "From")),
-            retriever: ChannelInfo::read(m, "Retriever"),
+            parker: said(m, "ParkerDialString"),
+            retriever: ChannelInfo::read(m, "Retriever").map(Named::full),
             lot: said(m, "Parkinglot").or_else(|| said(m, "ParkingLot")),
-            space: said(m, "ParkingSpace").or_else(|| said(m, "Exten")),
-            timeout_s: number(m, "ParkingTimeout").or_else(|| number(m, "Timeout")),
-            listed: m.get("EventList").is_some_and(flag) || m.action_id().is_some(),
+            space: said(m, "ParkingSpace"),
+            timeout_s: number(m, "ParkingTimeout"),
+            listed,
         })
     }
 }
