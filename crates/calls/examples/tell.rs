@@ -52,7 +52,7 @@ fn main() -> std::io::Result<()> {
         for ended in assembly.take_ended(now + LINGER_MS, &House) {
             println!("{}", ended.call);
         }
-        for (_, call) in assembly.take_changed(&House) {
+        for call in assembly.take_changed(now, &House).into_iter().filter_map(|changed| changed.call) {
             println!("{call}");
         }
         println!("{:?}", assembly.figures());

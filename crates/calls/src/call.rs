@@ -290,6 +290,8 @@ pub enum EndedBy {
     Pbx,
     /// It vanished while the link to the PBX was away.
     LostInGap,
+    /// Nothing says who (before 12, where neither HangupRequest nor the variables of SIP do).
+    Unknown,
 }
 
 /// A step of the caller through the dialplan.

@@ -10,5 +10,5 @@ mod note;
 mod story;
 mod tell;
 
-pub use assembly::{Assembly, Ended, Figures, LINGER_MS, PbxIx, Snapshot, Unreadable};
+pub use assembly::{Assembly, Blank, Changed, Ended, Figures, LINGER_MS, Look, PbxIx, Snapshot, Unreadable, blanked};
 pub use call::{Call, Directory, JoinReason, Who};

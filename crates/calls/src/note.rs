@@ -71,10 +71,13 @@ impl QueueStatus {
 /// The fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
-    /// It was heard of first. A channel that begins in state Ring (4) has called the PBX; the others are called.
+    /// It was heard of first. A channel that begins in state Ring (4) has called the PBX; the others are called. Of one that was
+    /// there before we looked it is not known.
     Born {
-        calls_in: bool,
+        calls_in: Option<bool>,
     },
+    /// Of one of which it was not known: what a list says.
+    CallsIn(bool),
     Renamed(Box<str>),
     /// Who is at this channel.
     Caller {
@@ -121,6 +124,10 @@ pub(crate) enum What {
         position: u32,
     },
     LeavesQueue {
+        queue: Box<str>,
+    },
+    /// He waited there before the link broke and did not when it was back; how he left was not told.
+    LeftQueueInGap {
         queue: Box<str>,
     },
     Abandons {
@@ -206,4 +213,30 @@ pub(crate) enum What {
     LostInGap {
         until: i64,
     },
+    /// Before 12: it has called the PBX, though at its begin it seemed to be called; chan_sip makes every channel in state Down.
+    RingsIn,
+    /// Before 12: another goes on in its place, and this one is about to end (Masquerade).
+    GivesPlace {
+        to: ChannelIx,
+    },
+    /// Before 12, of who dialled: how it went, with all that were dialled at once.
+    Dialled(DialStatus),
+    /// Before 12: a variable of it names the other side of a blind transfer; it is either.
+    BlindTransferWith {
+        other: ChannelIx,
+    },
+    /// Before 12: whoever it talks with has said goodbye.
+    LeftAlone,
+    /// Before 12: it was ended, and nobody said who wanted it.
+    EndUnexplained,
+    /// From here on its PBX was not heard for a while: what is not said of it after that may have been said meanwhile.
+    Unheard,
+    /// When the link was back he waited in the same queue as before.
+    StillInQueue,
+    /// As [`What::LeftQueueInGap`]; and what he does now has nothing to do with that queue.
+    LeftQueueUnseen {
+        queue: Box<str>,
+    },
+    /// A list says that a queue rang it.
+    RungByQueue,
 }

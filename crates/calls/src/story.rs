@@ -2,7 +2,28 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::call::{Call, Direction, EndedBy, Exit, MoveKind, Outcome, PartyIx, Who};
+use crate::call::{Call, Direction, EndedBy, Exit, JoinReason, MoveKind, Outcome, PartyIx, Who};
+
+impl JoinReason {
+    /// For a person.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::LocalHalves => "two halves of a Local channel",
+            Self::Dial => "one dialled the other",
+            Self::Bridge => "they were in one bridge",
+            Self::Linkedid => "Asterisk gives them one linkedid",
+            Self::AttendedTransfer => "an attended transfer",
+            Self::BlindTransfer => "a blind transfer",
+            Self::Pickup => "one took the ringing call of the other",
+            Self::Parking => "one took the other from the parking lot",
+            Self::Masquerade => "one goes on as the other",
+            Self::CallHeader => "the same call id in a SIP header",
+            Self::SipCallId => "the same SIP Call-ID",
+            Self::NumberAndTime => "numbers and times fit (probable, not sure)",
+        }
+    }
+}
 
 /// Times in it are seconds since the call began; what goes on has `…`.
 impl Display for Call {
@@ -108,6 +129,7 @@ impl Display for Call {
             EndedBy::Party { party } => format!("ended by {}", self.name(party)),
             EndedBy::Pbx => "ended by the PBX".to_owned(),
             EndedBy::LostInGap => "lost in a gap".to_owned(),
+            EndedBy::Unknown => "ended, who knows by whom".to_owned(),
         };
         let seconds = |ms: i64| format!("{:.1} s", ms as f64 / 1000.0);
         writeln!(

@@ -5,10 +5,13 @@
 #[expect(dead_code, reason = "the recorded streams are for other tests")]
 mod streams;
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use ami::{Event, Message};
-use calls::{Assembly, Call, LINGER_MS, PbxIx, Snapshot};
+use calls::{Assembly, Call, LINGER_MS, Look, PbxIx};
 use proptest::prelude::*;
-use streams::House;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use streams::{House, nothing};
 
 /// An event: which, with which channels, bridges, queues, and after how many ms.
 type Spec = (usize, usize, usize, usize, i64);
@@ -121,9 +124,12 @@ fn check(specs: &[Spec]) {
     let mut told: Vec<Call> = Vec::new();
     for spec in specs {
         now += spec.4;
+        if spec.0 % 13 == 0 {
+            assembly.unheard(PbxIx(u32::from(spec.1 > 40)), now);
+        }
         assembly.event(PbxIx(u32::from(spec.1 > 40)), now, &Event::read(&message(*spec)));
         if spec.0 % 5 == 0 {
-            told.extend(assembly.take_changed(&House).into_iter().map(|(_, call)| call));
+            told.extend(assembly.take_changed(now, &House).into_iter().filter_map(|changed| changed.call));
         }
         told.extend(assembly.take_ended(now, &House).into_iter().map(|ended| ended.call));
         journal.extend(assembly.take_journal());
@@ -135,7 +141,7 @@ fn check(specs: &[Spec]) {
     assert_eq!((live.channels, live.calls, live.notes), (copied.channels, copied.calls, copied.notes));
     Assembly::new().replay(&journal).unwrap();
     for pbx in [PbxIx(0), PbxIx(1)] {
-        assembly.resync(pbx, now, now + 1, now + 1, &Snapshot::default());
+        assembly.resync(Look { pbx, gap_ms: Some(now), asked_ms: now + 1, now_ms: now + 1 }, &nothing());
     }
     told.extend(assembly.take_ended(now + 10 * LINGER_MS, &House).into_iter().map(|ended| ended.call));
     let left = assembly.figures();
@@ -163,15 +169,33 @@ proptest! {
     }
 }
 
-/// The same for longer.
+/// The same for minutes.
 #[test]
 fn deep_whatever_comes_nothing_breaks() {
-    let mut runner =
-        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 1_000, ..ProptestConfig::default() });
-    runner
-        .run(&specs(400), |specs| {
+    for_minutes(|runner| {
+        let checked = runner.run(&specs(400), |specs| {
             check(&specs);
             Ok(())
-        })
-        .unwrap();
+        });
+        checked.unwrap();
+    });
+}
+
+/// Round after round for `LINEDESK_FUZZ_S` seconds, three minutes unless it is set; `LINEDESK_SEED` repeats the rounds of another time.
+fn for_minutes(mut round: impl FnMut(&mut TestRunner)) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let lasts = Duration::from_secs(number("LINEDESK_FUZZ_S").unwrap_or(180));
+    let seed = number("LINEDESK_SEED")
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into());
+    eprintln!("LINEDESK_SEED={seed} repeats it");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let (began, mut rounds) = (Instant::now(), 0);
+    while began.elapsed() < lasts {
+        round(&mut runner);
+        rounds += 1;
+    }
+    eprintln!("{rounds} rounds of 200");
 }

@@ -25,6 +25,8 @@ pub(crate) struct Group {
     /// When the last one went.
     pub(super) ends_at: Option<i64>,
     pub(super) changed: bool,
+    /// When it was told last while it went on.
+    pub(super) told_ms: i64,
 }
 
 impl Assembly {
@@ -38,6 +40,7 @@ impl Assembly {
             live: 1,
             ends_at: None,
             changed: true,
+            told_ms: i64::MIN,
         })
     }
 
@@ -54,7 +57,7 @@ impl Assembly {
     fn join_as(&mut self, one: ChannelIx, two: ChannelIx, reason: JoinReason, at: i64) {
         let (Some(a), Some(b)) = (self.channel(one), self.channel(two)) else { return };
         let (a, b) = (a.group, b.group);
-        if a == b || self.only_joins {
+        if a == b || self.in_dump || self.is_kept_apart(a, b) {
             return;
         }
         let (kept, merged) =
@@ -87,6 +90,22 @@ impl Assembly {
         {
             self.ending.push_back((ends_at, kept));
         }
+    }
+
+    /// Two channels, each by its PBX and uniqueid, are of different calls whatever is said of them: a person has seen that they were
+    /// joined wrongly. Whatever else was joined goes with the one that it meets first.
+    pub fn keep_apart(&mut self, one: (PbxIx, &str), two: (PbxIx, &str)) {
+        self.apart.push([one, two].map(|(pbx, uniqueid)| (pbx, uniqueid.into())));
+    }
+
+    fn is_kept_apart(&self, a: usize, b: usize) -> bool {
+        let group_of = |(pbx, uniqueid): &(PbxIx, Box<str>)| {
+            self.find(*pbx, uniqueid).and_then(|ix| self.channel(ix)).map(|channel| channel.group)
+        };
+        self.apart.iter().any(|[one, two]| {
+            let groups = (group_of(one), group_of(two));
+            groups == (Some(a), Some(b)) || groups == (Some(b), Some(a))
+        })
     }
 
     /// A channel is gone; the call is over with its last one.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::channel::Source;
 use super::{Assembly, PbxIx};
 use crate::call::JoinReason;
 use crate::note::{ChannelIx, Note, What};
@@ -19,7 +20,7 @@ pub struct Unreadable {
 
 /// One change. New kinds are added at the end, or an older journal is read wrongly.
 #[derive(Debug, Serialize, Deserialize)]
-enum Op<'a> {
+pub(super) enum Op<'a> {
     Make {
         ix: ChannelIx,
         pbx: u32,
@@ -30,6 +31,29 @@ enum Op<'a> {
         ix: ChannelIx,
         at: i64,
         what: What,
+    },
+    /// A note that was found by asking.
+    Looked {
+        ix: ChannelIx,
+        at: i64,
+        what: What,
+    },
+    /// Time of a channel's last event.
+    LastAt {
+        ix: ChannelIx,
+        at: i64,
+    },
+    Halves {
+        one: ChannelIx,
+        two: ChannelIx,
+    },
+    /// A channel that had been given up was heard of.
+    Revived {
+        ix: ChannelIx,
+    },
+    /// Its other end at another PBX was found, or never will be.
+    Settled {
+        ix: ChannelIx,
     },
     Link {
         ix: ChannelIx,
@@ -56,18 +80,33 @@ enum Op<'a> {
         ix: ChannelIx,
         id: u64,
     },
-    /// From here on only `Join` joins: notes of the same millisecond stand in another order than they came in.
-    OnlyJoins {
+    /// The call of this channel was told as over.
+    Ended {
+        ix: ChannelIx,
+    },
+    /// Until when a PBX was heard.
+    Heard {
+        pbx: u32,
+        at: i64,
+    },
+    /// What follows is a dump, up to the same with `false`. It says all of the channels in it; and only `Join` joins, since notes of
+    /// the same millisecond stand in another order than they came in.
+    Dump {
         on: bool,
     },
 }
 
-/// A note without taking it away from its channel; the same bytes as [`Op::Note`].
+/// A note without taking it away from its channel; the same bytes as [`Op::Note`] and [`Op::Looked`].
 #[derive(Debug, Serialize)]
 enum Borrowed<'a> {
     #[expect(dead_code, reason = "holds the place of Make")]
     Make,
     Note {
+        ix: ChannelIx,
+        at: i64,
+        what: &'a What,
+    },
+    Looked {
         ix: ChannelIx,
         at: i64,
         what: &'a What,
@@ -92,8 +131,31 @@ impl Journal {
         self.put(&Op::Make { ix, pbx: pbx.0, uniqueid, name });
     }
 
-    pub(super) fn note(&mut self, ix: ChannelIx, note: &Note) {
-        self.put(&Borrowed::Note { ix, at: note.at, what: &note.what });
+    pub(super) fn note(&mut self, ix: ChannelIx, at: i64, what: &What, source: Source) {
+        match source {
+            Source::Event => self.put(&Borrowed::Note { ix, at, what }),
+            Source::Look => self.put(&Borrowed::Looked { ix, at, what }),
+        }
+    }
+
+    pub(super) fn halves(&mut self, one: ChannelIx, two: ChannelIx) {
+        self.put(&Op::Halves { one, two });
+    }
+
+    pub(super) fn revived(&mut self, ix: ChannelIx) {
+        self.put(&Op::Revived { ix });
+    }
+
+    pub(super) fn settled(&mut self, ix: ChannelIx) {
+        self.put(&Op::Settled { ix });
+    }
+
+    pub(super) fn ended(&mut self, ix: ChannelIx) {
+        self.put(&Op::Ended { ix });
+    }
+
+    pub(super) fn heard(&mut self, pbx: PbxIx, at: i64) {
+        self.put(&Op::Heard { pbx: pbx.0, at });
     }
 
     pub(super) fn link(&mut self, ix: ChannelIx, at: i64, linkedid: &str) {
@@ -128,7 +190,10 @@ impl Assembly {
     #[must_use]
     pub fn dump(&self) -> Vec<u8> {
         let mut dump = Journal { bytes: Some(Vec::new()) };
-        dump.put(&Op::OnlyJoins { on: true });
+        dump.put(&Op::Dump { on: true });
+        for (pbx, at) in self.heard_until() {
+            dump.heard(pbx, at);
+        }
         let mut channels: Vec<_> = self.channels.iter().collect();
         channels.sort_unstable_by_key(|(ix, _)| **ix);
         for (ix, channel) in &channels {
@@ -138,9 +203,16 @@ impl Assembly {
             channels.iter().flat_map(|(ix, channel)| channel.notes.iter().map(|note| (note.at, **ix, note))).collect();
         notes.sort_by_key(|(at, ix, _)| (*at, *ix));
         for (_, ix, note) in notes {
-            dump.note(ix, note);
+            dump.note(ix, note.at, &note.what, Source::Look);
         }
         for (ix, channel) in &channels {
+            dump.put(&Op::LastAt { ix: **ix, at: channel.last_at() });
+            if let Some(half) = channel.half.filter(|half| half > ix) {
+                dump.halves(**ix, half);
+            }
+            if channel.settled {
+                dump.settled(**ix);
+            }
             for linkedid in channel.linked.iter().chain([&channel.linkedid]).filter(|linkedid| !linkedid.is_empty()) {
                 dump.link(**ix, channel.last_at(), linkedid);
             }
@@ -160,7 +232,7 @@ impl Assembly {
                 dump.put(&Op::Absorbed { ix, id });
             }
         }
-        dump.put(&Op::OnlyJoins { on: false });
+        dump.put(&Op::Dump { on: false });
         dump.bytes.unwrap_or_default()
     }
 
@@ -170,13 +242,19 @@ impl Assembly {
     /// When it is cut off or is none; what stands before that place was done.
     pub fn replay(&mut self, journal: &[u8]) -> Result<(), Unreadable> {
         let mut rest = journal;
-        while !rest.is_empty() {
-            let at = journal.len() - rest.len();
-            let (op, after) = postcard::take_from_bytes::<Op<'_>>(rest).map_err(|_| Unreadable { at })?;
-            rest = after;
-            self.redo(op);
+        let mut read = Ok(());
+        while !rest.is_empty() && read.is_ok() {
+            match postcard::take_from_bytes::<Op<'_>>(rest) {
+                Ok((op, after)) => {
+                    rest = after;
+                    self.redo(op);
+                }
+                Err(_) => read = Err(Unreadable { at: journal.len() - rest.len() }),
+            }
         }
-        Ok(())
+        // A dump that was cut off must not keep what comes later from joining.
+        self.in_dump = false;
+        read
     }
 
     fn redo(&mut self, op: Op<'_>) {
@@ -184,14 +262,27 @@ impl Assembly {
             Op::Make { ix, pbx, uniqueid, name } => {
                 if !self.channels.contains_key(&ix) {
                     self.make(ix, PbxIx(pbx), uniqueid, name);
+                } else if self.in_dump {
+                    self.renew(ix);
                 }
             }
-            Op::Note { ix, at, what } => drop(self.note(ix, at, what)),
+            Op::Note { ix, at, what } => self.note(ix, at, what),
+            Op::Looked { ix, at, what } => self.note_of_look(ix, at, what),
+            Op::LastAt { ix, at } => {
+                if let Some(channel) = self.channels.get_mut(&ix) {
+                    channel.heard_at(at);
+                }
+            }
+            Op::Halves { one, two } => self.pair_halves(one, two),
+            Op::Revived { ix } => self.revive(ix),
+            Op::Settled { ix } => self.settle(ix),
+            Op::Ended { ix } => self.ended_before(ix),
+            Op::Heard { pbx, at } => self.heard(PbxIx(pbx), at),
             Op::Link { ix, at, linkedid } => self.link(ix, at, linkedid),
             Op::Join { one, two, reason, at } => {
-                let only = std::mem::take(&mut self.only_joins);
+                let in_dump = std::mem::take(&mut self.in_dump);
                 self.join(one, two, reason, at);
-                self.only_joins = only;
+                self.in_dump = in_dump;
             }
             Op::Key { ix, at, reason, value } => self.key(ix, at, reason, value),
             Op::Id { ix, id } => {
@@ -210,7 +301,7 @@ impl Assembly {
                     self.journal.put(&Op::Absorbed { ix, id });
                 }
             }
-            Op::OnlyJoins { on } => self.only_joins = on,
+            Op::Dump { on } => self.in_dump = on,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! it never goes back, so what is older than the channel's last note is a repetition and changes nothing.
 
 mod across;
+mod before_12;
+mod blank;
 mod channel;
 mod group;
 mod journal;
@@ -18,11 +20,12 @@ use slab::Slab;
 use crate::call::{Call, Directory, JoinReason};
 use crate::note::ChannelIx;
 use crate::tell;
+pub use blank::{Blank, blanked};
 pub(crate) use channel::Channel;
 pub(crate) use group::Group;
 use journal::Journal;
 pub use journal::Unreadable;
-pub use resync::Snapshot;
+pub use resync::{Look, Snapshot};
 
 /// A PBX, as whoever feeds the assembly numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +45,9 @@ pub(crate) struct Pbx {
     bridges: FxHashMap<Box<str>, Members>,
     /// A linkedid and a channel that has it.
     linked: FxHashMap<Box<str>, ChannelIx>,
+    /// Until when it was heard, and what of that is in the journal.
+    heard_ms: i64,
+    heard_kept_ms: i64,
 }
 
 /// Figures of an assembly, for whoever watches it.
@@ -57,6 +63,17 @@ pub struct Figures {
     pub repeated: u64,
     /// Notes that were not kept because a channel had too many.
     pub dropped: u64,
+}
+
+/// A call that goes on and was changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Own id.
+    pub id: u64,
+    /// Ids of calls that turned out to be parts of this one.
+    pub absorbed: Vec<u64>,
+    /// What happened so far; nothing, when nobody is in it any more.
+    pub call: Option<Call>,
 }
 
 /// A call that is over.
@@ -88,10 +105,16 @@ pub struct Assembly {
     fresh: Vec<ChannelIx>,
     /// Ends of calls between PBXs without their other ends.
     loose: Vec<across::Loose>,
+    /// Calls that were over when a journal was written, and are told again.
+    again: Vec<ChannelIx>,
+    /// Channels that never are one call.
+    apart: Vec<[(PbxIx, Box<str>); 2]>,
+    /// Ids that were told of what turned out to be no call.
+    void: Vec<u64>,
     /// Channels that a look at their PBX did not find.
     missing: Vec<resync::Missing>,
     /// A dump is read: see [`journal`].
-    only_joins: bool,
+    in_dump: bool,
     figures: Figures,
     journal: Journal,
 }
@@ -139,9 +162,9 @@ impl Assembly {
 
     /// Calls that are over since the last time, in the order of their ends.
     pub fn take_ended(&mut self, now_ms: i64, directory: &dyn Directory) -> Vec<Ended> {
-        self.join_across(directory);
+        self.join_across(now_ms, directory);
         self.give_up_missing(now_ms);
-        let mut ended = Vec::new();
+        let mut ended = self.take_told_before(directory);
         while let Some(&(gone_ms, at)) = self.ending.front() {
             if gone_ms + LINGER_MS > now_ms {
                 break;
@@ -159,6 +182,30 @@ impl Assembly {
         ended
     }
 
+    /// Calls that a journal says were told as over: whoever took them may not have kept them.
+    pub fn take_told_before(&mut self, directory: &dyn Directory) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while let Some(ix) = self.again.pop() {
+            let Some(at) = self.channel(ix).map(|channel| channel.group) else { continue };
+            if self.groups.get(at).is_some_and(|group| group.id.is_none()) && self.ids_left() == 0 {
+                self.again.push(ix);
+                break;
+            }
+            ended.extend(self.end(at, directory));
+        }
+        ended
+    }
+
+    /// Calls that are over at a moment and of whose end no journal says anything: parts of one that is kept apart now.
+    pub fn take_split_off(&mut self, until_ms: i64, directory: &dyn Directory) -> Vec<Ended> {
+        let over = |group: &Group| {
+            let ended = group.ends_at.is_some_and(|ended| ended.saturating_add(LINGER_MS) <= until_ms);
+            group.live == 0 && group.id.is_none() && ended
+        };
+        let over: Vec<usize> = self.groups.iter().filter(|(_, group)| over(group)).map(|(at, _)| at).collect();
+        over.into_iter().filter_map(|at| self.end(at, directory)).collect()
+    }
+
     fn end(&mut self, at: usize, directory: &dyn Directory) -> Option<Ended> {
         let call = tell::tell(self, &self.groups[at], directory);
         let id = match self.groups[at].id {
@@ -167,23 +214,57 @@ impl Assembly {
             None => None,
         };
         let group = self.groups.remove(at);
+        if let Some(ix) = group.channels.first() {
+            self.journal.ended(*ix);
+        }
         for ix in &group.channels {
             self.forget(*ix);
         }
-        Some(Ended { id: id?, absorbed: group.absorbed, call: call? })
+        match (id, call) {
+            (Some(id), Some(call)) => Some(Ended { id, absorbed: group.absorbed, call }),
+            (id, _) => {
+                self.void.extend(id.into_iter().chain(group.absorbed));
+                None
+            }
+        }
     }
 
-    /// Calls that go on, by their ids; those that were changed since the last time.
-    pub fn take_changed(&mut self, directory: &dyn Directory) -> Vec<(u64, Call)> {
-        let changed: Vec<usize> =
-            self.groups.iter_mut().filter_map(|(at, group)| std::mem::take(&mut group.changed).then_some(at)).collect();
+    /// A journal says that a call was told as over. Whoever took it may not have kept it, so it is told again; what is said from
+    /// now on has nothing to do with it.
+    fn ended_before(&mut self, ix: ChannelIx) {
+        let Some(at) = self.channel(ix).map(|channel| channel.group) else { return };
+        let channels = self.groups.get(at).map(|group| group.channels.clone()).unwrap_or_default();
+        for ix in channels {
+            self.hide(ix);
+        }
+        self.again.push(ix);
+    }
+
+    /// Calls that go on and were changed since the last time. One of very many channels is told less often: to tell it takes long.
+    pub fn take_changed(&mut self, now_ms: i64, directory: &dyn Directory) -> Vec<Changed> {
+        let due = |group: &mut Group| {
+            let pause_ms = i64::try_from(group.channels.len() / 100).unwrap_or(i64::MAX).saturating_mul(250);
+            let too_soon = (group.told_ms..group.told_ms.saturating_add(pause_ms)).contains(&now_ms);
+            let due = group.changed && !too_soon;
+            if due {
+                (group.changed, group.told_ms) = (false, now_ms);
+            }
+            due
+        };
+        let changed: Vec<usize> = self.groups.iter_mut().filter_map(|(at, group)| due(group).then_some(at)).collect();
         let mut calls = Vec::new();
         for at in changed {
-            let Some(call) = tell::tell(self, &self.groups[at], directory) else { continue };
-            let id = self.groups[at].id.or_else(|| self.name(at));
-            calls.extend(id.map(|id| (id, call)));
+            let call = tell::tell(self, &self.groups[at], directory);
+            let id = self.groups[at].id.or_else(|| call.is_some().then(|| self.name(at)).flatten());
+            let absorbed = self.groups[at].absorbed.clone();
+            calls.extend(id.map(|id| Changed { id, absorbed, call }));
         }
         calls
+    }
+
+    /// Ids that were told of what turned out to be no call, since the last time.
+    pub fn take_void(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.void)
     }
 
     /// How much there is.
@@ -198,9 +279,7 @@ impl Assembly {
 
     /// The other half of a Local channel.
     pub(crate) fn other_half(&self, ix: ChannelIx) -> Option<ChannelIx> {
-        let channel = self.channel(ix)?;
-        let name = channel::other_half(&channel.name)?;
-        self.pbx(channel.pbx)?.by_name.get(name.as_str()).copied()
+        self.channel(ix)?.half
     }
 
     fn pbx(&self, pbx: PbxIx) -> Option<&Pbx> {

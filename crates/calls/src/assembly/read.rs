@@ -54,19 +54,22 @@ impl Assembly {
                 );
             }
             Event::Newchannel(channel) => {
-                let Some(ix) = self.touch(pbx, at, channel, true) else { return };
-                if let Some(other) = self.other_half(ix) {
-                    self.join(other, ix, JoinReason::LocalHalves, at);
+                if self.find(pbx, channel.uniqueid).is_none() {
+                    self.begin(pbx, at, channel, Some(channel.state == Some(4)));
+                } else {
+                    self.touch(pbx, at, channel, true);
                 }
             }
             Event::Newstate(channel) => drop(self.touch(pbx, at, channel, true)),
             Event::NewConnectedLine(channel) | Event::NewCallerid(channel) => drop(self.touch(pbx, at, channel, false)),
             Event::Rename { uniqueid, new_name } => {
-                if let Some(ix) = self.find(pbx, uniqueid) {
+                // On its way through a masquerade a channel has a name for a moment that nobody is told by.
+                if let Some(ix) = self.find(pbx, uniqueid).filter(|_| !new_name.ends_with("<MASQ>")) {
                     self.note(ix, at, What::Renamed((*new_name).into()));
                 }
             }
             Event::Hangup { channel, cause } => {
+                self.explain_end(pbx, at, channel);
                 self.simple(pbx, at, channel, What::Gone { cause: *cause });
             }
             Event::HangupRequest { channel, cause } => {
@@ -100,7 +103,7 @@ impl Assembly {
             Event::LocalBridge { one, two } => {
                 let (one, two) = (self.touch(pbx, at, one, true), self.touch(pbx, at, two, true));
                 if let (Some(one), Some(two)) = (one, two) {
-                    self.join(one, two, JoinReason::LocalHalves, at);
+                    self.halves(one, two, at);
                 }
             }
             Event::DialBegin { .. } | Event::DialState { .. } | Event::DialEnd { .. } => self.dial(pbx, at, event),
@@ -114,11 +117,11 @@ impl Assembly {
     /// The Call-ID of a channel's SIP dialog, which was asked for.
     pub fn sip_call_id(&mut self, pbx: PbxIx, at: i64, uniqueid: &str, call_id: &str) {
         let Some(ix) = self.find(pbx, uniqueid) else { return };
-        self.note(ix, at, What::SipCallId(call_id.into()));
+        self.note_of_look(ix, at, What::SipCallId(call_id.into()));
         self.key(ix, at, JoinReason::SipCallId, call_id);
     }
 
-    fn simple(&mut self, pbx: PbxIx, at: i64, channel: &ChannelInfo<'_>, what: What) {
+    pub(super) fn simple(&mut self, pbx: PbxIx, at: i64, channel: &ChannelInfo<'_>, what: What) {
         if let Some(ix) = self.touch(pbx, at, channel, false) {
             self.note(ix, at, what);
         }
@@ -149,13 +152,16 @@ impl Assembly {
                 let what = What::Attribute { name: name.into(), value: value.into() };
                 self.simple(pbx, at, channel, what);
             }
-            _ => {}
+            older => self.older_variable(pbx, at, channel, older, value),
         }
     }
 
     fn dial(&mut self, pbx: PbxIx, at: i64, event: &Event<'_>) {
         match event {
             Event::DialBegin { caller, dest, dial_string } => {
+                if self.is_past(pbx, at, dest) {
+                    return;
+                }
                 let Some(dest) = self.touch(pbx, at, dest, true) else { return };
                 // An Originate dials without a caller.
                 let Some(caller) = caller.and_then(|caller| self.touch(pbx, at, &caller, true)) else { return };
@@ -163,6 +169,9 @@ impl Assembly {
                 self.join(caller, dest, JoinReason::Dial, at);
             }
             Event::DialState { dest, .. } => drop(self.touch(pbx, at, dest, false)),
+            Event::DialEnd { caller: Some(caller), dest, status, .. } if dest.uniqueid.is_empty() => {
+                self.dialled(pbx, at, caller, status);
+            }
             Event::DialEnd { dest, status, forward, .. } => {
                 let what = What::DialEnds { status: DialStatus::read(status), forward: forward.map(Box::from) };
                 self.simple(pbx, at, dest, what);
@@ -172,7 +181,7 @@ impl Assembly {
     }
 
     /// A channel that an event names, one way or the other.
-    fn named(&mut self, pbx: PbxIx, at: i64, named: &Named<'_>, live: bool) -> Option<ChannelIx> {
+    pub(super) fn named(&mut self, pbx: PbxIx, at: i64, named: &Named<'_>, live: bool) -> Option<ChannelIx> {
         match &named.info {
             Some(info) => self.touch(pbx, at, info, live),
             None => self.find(pbx, named.uniqueid).or_else(|| self.find_named(pbx, named.channel)),
@@ -204,7 +213,10 @@ impl Assembly {
             }
             Event::AgentConnect(call) | Event::AgentRingNoAnswer(call) | Event::AgentDump(call) => {
                 let Some(caller) = self.named(pbx, at, &call.caller, false) else { return };
-                let dest = self.named(pbx, at, &call.dest, false);
+                let mut dest = self.named(pbx, at, &call.dest, false);
+                if let Event::AgentRingNoAnswer(_) = event {
+                    dest = dest.or_else(|| self.offered_to(caller, call.interface));
+                }
                 let (queue, interface) = (call.queue.into(), call.interface.into());
                 let what = match event {
                     Event::AgentConnect(_) => What::Taken { queue, interface, dest },
@@ -248,7 +260,7 @@ impl Assembly {
                 self.note(original, at, What::TransfersAttended { success, second, transferee, target, application });
             }
             Event::Pickup { channel, target } => {
-                let (one, two) = (self.touch(pbx, at, channel, false), self.touch(pbx, at, target, false));
+                let (one, two) = (self.named(pbx, at, channel, false), self.named(pbx, at, target, false));
                 if let (Some(ix), Some(target)) = (one, two) {
                     self.join(ix, target, JoinReason::Pickup, at);
                     self.note(ix, at, What::PicksUp { target });
@@ -264,7 +276,7 @@ impl Assembly {
             }
             Event::UnParkedCall(parked) => {
                 let Some(ix) = self.touch(pbx, at, &parked.parkee, false) else { return };
-                let retriever = parked.retriever.and_then(|other| self.touch(pbx, at, &other, false));
+                let retriever = parked.retriever.and_then(|other| self.named(pbx, at, &other, false));
                 if let Some(retriever) = retriever {
                     self.join(ix, retriever, JoinReason::Parking, at);
                 }
@@ -284,39 +296,6 @@ impl Assembly {
                 }
             }
             Event::ChanSpyStop { spyer } => self.simple(pbx, at, spyer, What::ListensNoMore),
-            _ => {}
-        }
-    }
-
-    /// 1.8 and 11: two channels that talk are told as a pair, and a call changes its channel by a masquerade.
-    fn before_12(&mut self, pbx: PbxIx, at: i64, event: &Event<'_>) {
-        match event {
-            Event::Linked { one, two } | Event::Unlinked { one, two } => {
-                let (a, b) = (self.named(pbx, at, one, false), self.named(pbx, at, two, false));
-                let (Some(a), Some(b)) = (a, b) else { return };
-                let pair = (one.uniqueid.min(two.uniqueid), one.uniqueid.max(two.uniqueid));
-                let bridge = format!("pair:{}:{}", pair.0, pair.1);
-                for ix in [a, b] {
-                    let bridge = bridge.as_str().into();
-                    let what = match event {
-                        Event::Linked { .. } => What::Enters { bridge, holding: false },
-                        _ => What::Leaves { bridge },
-                    };
-                    self.note(ix, at, what);
-                }
-            }
-            Event::Masquerade { original, clone } => {
-                let (original, clone) = (self.find_named(pbx, original), self.find_named(pbx, clone));
-                if let (Some(original), Some(clone)) = (original, clone) {
-                    self.join(original, clone, JoinReason::Masquerade, at);
-                }
-            }
-            Event::Cel(cel) => {
-                let Some(ix) = self.find(pbx, cel.uniqueid) else { return };
-                if let Some(linkedid) = cel.linkedid {
-                    self.link(ix, at, linkedid);
-                }
-            }
             _ => {}
         }
     }

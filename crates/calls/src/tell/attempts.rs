@@ -2,7 +2,7 @@
 
 use super::JITTER_MS;
 use super::legs::Legs;
-use crate::call::{Attempt, Exit, Move, MoveKind, Outcome, Visit};
+use crate::call::{Attempt, Exit, Move, MoveKind, Outcome, PartyIx, Visit};
 use crate::note::{DialStatus, Note, What};
 
 pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
@@ -56,6 +56,13 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     for ((mut attempt, leg, dest), (outcome, ended_ms, cause)) in attempts.into_iter().zip(verdicts) {
         attempt.ended_ms = ended_ms;
         attempt.cause = cause;
+        let unheard = unheard(legs, &attempt, leg, dest).filter(|_| outcome.is_none());
+        if let Some(since) = unheard {
+            (attempt.outcome, attempt.ended_ms) = seen_after(legs, &attempt, leg, dest, since);
+            told.push(attempt);
+            continue;
+        }
+        let lost = outcome.is_none() && matches!(legs.gone(dest), Some((_, What::LostInGap { .. })));
         attempt.outcome = outcome.unwrap_or_else(|| {
             // It ended without a word of its own: what became of the caller says why.
             let sibling = answered.iter().any(|(by, at)| *by == leg && (*at - attempt.began_ms).abs() <= JITTER_MS);
@@ -63,12 +70,13 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
                 _ if ended_ms.is_none() => Outcome::Ringing,
                 Some(Exit::Answered { .. }) => Outcome::Elsewhere,
                 Some(Exit::Timeout | Exit::Continued) => Outcome::NotAnswered,
+                Some(Exit::LostInGap) => Outcome::LostInGap,
                 Some(_) => Outcome::GivenUp,
                 None if sibling || legs.picked_up_by(dest).is_some() => Outcome::Elsewhere,
                 None => Outcome::GivenUp,
             }
         });
-        if matches!(legs.gone(dest), Some((_, What::LostInGap { .. }))) && attempt.outcome != Outcome::Answered {
+        if lost {
             attempt.outcome = Outcome::LostInGap;
         }
         told.push(attempt);
@@ -76,6 +84,39 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     // By the queue's own rounds, and within one as the phones are listed: those are rung at once, in whatever order.
     told.sort_by_key(|attempt| attempt.began_ms);
     told
+}
+
+/// Since when nobody knows whether somebody is still rung: the link to the PBX broke meanwhile.
+fn unheard(legs: &Legs<'_>, attempt: &Attempt, leg: usize, dest: usize) -> Option<i64> {
+    let during = |note: &&Note| {
+        let over = attempt.ended_ms.is_some_and(|ended| ended < note.at);
+        note.what == What::Unheard && note.at >= attempt.began_ms && !over
+    };
+    let since =
+        [leg, dest].into_iter().filter_map(|leg| legs.notes(leg).iter().find(during)).map(|note| note.at).min()?;
+    // The end of a dial is said once: until then it rang.
+    let ends = |note: &Note| note.at >= since && matches!(note.what, What::DialEnds { .. });
+    let mut there = legs.reached(dest);
+    there.push(dest);
+    (!there.into_iter().any(|leg| legs.notes(leg).iter().any(ends))).then_some(since)
+}
+
+/// What became of it as it was seen when the link was back: whoever talks with the caller then has answered. Of the others nobody
+/// knows; they were rung up to there at least.
+fn seen_after(legs: &Legs<'_>, attempt: &Attempt, leg: usize, dest: usize, since: i64) -> (Outcome, Option<i64>) {
+    let caller = legs.person(leg);
+    let meets = |there: usize| {
+        let entered = |note: &&Note| note.at >= since && matches!(note.what, What::Enters { holding: false, .. });
+        legs.notes(there).iter().filter(entered).find(|note| legs.meets(there, note.at) == caller).map(|note| note.at)
+    };
+    let mut there = legs.reached(dest);
+    there.push(dest);
+    let met = there.into_iter().filter_map(meets).min().filter(|_| caller.is_some() && attempt.party != caller);
+    match met {
+        Some(at) => (Outcome::Answered, Some(at)),
+        None if attempt.ended_ms.is_none() => (Outcome::Ringing, None),
+        None => (Outcome::LostInGap, Some(since)),
+    }
 }
 
 /// A Local channel may ring several phones, or one that sends the call on: those beside the one that took it are attempts too.
@@ -106,7 +147,7 @@ pub(super) fn come_back(attempts: &mut [Attempt], moves: &[Move]) {
         };
         let Some(moved) = moves.iter().rev().find(away).filter(|moved| moved.by == attempt.party) else { continue };
         let tried = |other: &&Attempt| {
-            other.caller == attempt.caller && (moved.at_ms - JITTER_MS..attempt.began_ms).contains(&other.began_ms)
+            other.caller == attempt.caller && (moved.at_ms - JITTER_MS..=attempt.began_ms).contains(&other.began_ms)
         };
         let from = attempts[..at].iter().rev().find(tried);
         let (back, from) = match from {
@@ -149,7 +190,7 @@ fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, des
         What::Taken { dest, .. } | What::NotTaken { dest, .. } => *dest == Some(to_it),
         _ => false,
     };
-    let said = legs.notes(leg).iter().find(own);
+    let said = legs.onward(leg, 0).into_iter().map(|(_, note)| note).find(own);
     let mut there = legs.reached(dest);
     if !there.contains(&dest) {
         there.push(dest);
@@ -157,9 +198,15 @@ fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, des
     let cause = there.iter().find_map(|leg| legs.cause(*leg)).filter(|cause| *cause != 16);
     let status = there.iter().rev().find_map(|leg| {
         legs.notes(*leg).iter().find_map(|note| match &note.what {
+            // Of who sent it on; what became of whom it was sent to was not heard.
+            What::DialEnds { forward: Some(_), .. } if legs.party(*leg) != attempt.party => None,
             What::DialEnds { status, forward } => Some((*status, forward.is_some(), note.at)),
             _ => None,
         })
+    });
+    let status = status.or_else(|| {
+        let older = || there.iter().filter_map(|leg| dialled(legs, *leg));
+        older().find(|(status, ..)| *status == DialStatus::Answer).or_else(|| older().next())
     });
     let gone = legs.gone(dest).map(|(at, _)| at);
     if let Some(picker) = there.iter().find_map(|leg| legs.picked_up_by(*leg)) {
@@ -178,7 +225,9 @@ fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, des
     if let Some(Note { at, .. }) = said {
         return (refused.or(Some(Outcome::NotAnswered)), Some(*at), cause);
     }
-    let taken_by_other = attempt.visit.is_some_and(|visit| matches!(visits[visit].exit, Exit::Answered { .. }));
+    let other = |by: Option<PartyIx>| by.is_none() || by != attempt.party;
+    let taken_by_other =
+        attempt.visit.is_some_and(|visit| matches!(visits[visit].exit, Exit::Answered { by } if other(by)));
     match status {
         Some((_, true, at)) => (Some(Outcome::Forwarded), Some(at), cause),
         Some((DialStatus::Answer, _, at)) if !taken_by_other => (Some(Outcome::Answered), Some(at), None),
@@ -189,4 +238,25 @@ fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, des
         Some((DialStatus::Cancel | DialStatus::Other | DialStatus::Answer, _, at)) => (refused, Some(at), cause),
         None => (refused.filter(|_| gone.is_some()), gone, cause),
     }
+}
+
+/// Before 12 a dial ends as a whole, with all that were dialled at once, and it is told of who dialled: how the first one ended
+/// that did so after this one had begun, and when it was over for this one.
+fn dialled(legs: &Legs<'_>, dest: usize) -> Option<(DialStatus, bool, i64)> {
+    let leg = legs.leg(dest);
+    let by = leg.dialled_by?;
+    let began =
+        legs.notes(by).iter().position(|note| matches!(note.what, What::Dials { dest, .. } if dest == leg.ix))?;
+    let (status, at) = legs.onward(by, began).into_iter().find_map(|(_, note)| match note.what {
+        What::Dialled(status) => Some((status, note.at)),
+        _ => None,
+    })?;
+    let up = legs.notes(dest).iter().find(|note| note.what == What::Up).map(|note| note.at);
+    let gone = legs.gone(dest).map_or(at, |(at, _)| at);
+    Some(match (status, up) {
+        (DialStatus::Answer, Some(up)) => (status, false, up),
+        // Another answered.
+        (DialStatus::Answer, None) => (DialStatus::Cancel, false, gone),
+        _ => (status, false, gone),
+    })
 }

@@ -10,8 +10,11 @@ use crate::note::{ChannelIx, Note, What};
 /// Local channels may be chained (queue → follow-me → phone); more than this is a loop.
 const MAX_HOPS: usize = 8;
 
+/// What happens at once at two PBXs may be told to be so far apart.
+const APART_MS: i64 = 500;
+
 /// Channels that are no people: parts of Asterisk itself.
-const TECHNICAL: [&str; 12] = [
+const TECHNICAL: [&str; 13] = [
     "Local/",
     "CBAnn/",
     "CBRec/",
@@ -23,6 +26,7 @@ const TECHNICAL: [&str; 12] = [
     "Message/",
     "AsyncGoto/",
     "Parked/",
+    "Transfered/",
     "MulticastRTP/",
 ];
 
@@ -45,6 +49,8 @@ pub(super) struct Leg<'a> {
 pub(super) struct Legs<'a> {
     legs: Vec<Leg<'a>>,
     of: FxHashMap<ChannelIx, usize>,
+    /// Who took the call that rang at a channel.
+    pickers: FxHashMap<usize, usize>,
     pub(super) parties: Vec<Party>,
 }
 
@@ -75,7 +81,7 @@ impl<'a> Legs<'a> {
             })
             .collect();
         let of = legs.iter().enumerate().map(|(at, leg)| (leg.ix, at)).collect();
-        let mut legs = Self { legs, of, parties: Vec::new() };
+        let mut legs = Self { legs, of, pickers: FxHashMap::default(), parties: Vec::new() };
         legs.relate(assembly, directory);
         legs.gather(directory);
         (!legs.parties.is_empty()).then_some(legs)
@@ -83,6 +89,13 @@ impl<'a> Legs<'a> {
 
     fn relate(&mut self, assembly: &Assembly, directory: &dyn Directory) {
         for at in 0..self.legs.len() {
+            for note in self.notes(at) {
+                if let What::PicksUp { target } = note.what
+                    && let Some(target) = self.of.get(&target)
+                {
+                    self.pickers.entry(*target).or_insert(at);
+                }
+            }
             let half = assembly.other_half(self.legs[at].ix).and_then(|half| self.of.get(&half).copied());
             self.legs[at].half = half;
             let dials: Vec<(i64, usize)> = self
@@ -138,7 +151,8 @@ impl<'a> Legs<'a> {
                 continue;
             }
             let who = directory.who(channel.pbx, endpoint);
-            if who == Who::OtherPbx {
+            // Who it is stands at its other end, where that was found.
+            if who == Who::OtherPbx && self.legs[at].half.is_some() {
                 continue;
             }
             let known = self.parties.iter().position(|party| {
@@ -198,6 +212,23 @@ impl<'a> Legs<'a> {
         &self.legs[at].channel.notes
     }
 
+    /// Notes of a channel from one of its own on; where another goes on in its place, then that one's.
+    pub(super) fn onward(&self, at: usize, from: usize) -> Vec<(usize, &'a Note)> {
+        let mut onward: Vec<(usize, &'a Note)> = Vec::new();
+        let (mut here, mut since) = (Some(at), i64::MIN);
+        while let Some(at) = here.take() {
+            let skipped = if onward.is_empty() { from } else { 0 };
+            for note in self.notes(at).iter().skip(skipped).filter(|note| note.at >= since) {
+                onward.push((at, note));
+                if let What::GivesPlace { to } = note.what {
+                    (here, since) = (self.at(to).filter(|to| onward.iter().all(|(at, _)| at != to)), note.at);
+                    break;
+                }
+            }
+        }
+        onward
+    }
+
     pub(super) fn party(&self, at: usize) -> Option<PartyIx> {
         self.legs[at].party
     }
@@ -220,6 +251,22 @@ impl<'a> Legs<'a> {
         let half = self.legs[here].half?;
         let there = [here, half].map(|half| self.answerer(half, i64::MAX));
         there.into_iter().flatten().find_map(|leg| self.party(leg))
+    }
+
+    /// Who is in the same bridge as a channel shortly after a moment, through Local channels.
+    pub(super) fn meets(&self, at: usize, moment: i64) -> Option<PartyIx> {
+        let bridge_of = |leg: usize| {
+            let notes = self.notes(leg).iter().take_while(|note| note.at <= moment + JITTER_MS);
+            notes.fold(None, |inside, note| match &note.what {
+                What::Enters { bridge, holding: false } => Some(&**bridge),
+                What::Leaves { .. } | What::Gone { .. } | What::LostInGap { .. } => None,
+                _ => inside,
+            })
+        };
+        let here = bridge_of(at)?;
+        let pbx = self.legs[at].channel.pbx;
+        let beside = (0..self.legs.len()).filter(|leg| *leg != at && self.legs[*leg].channel.pbx == pbx);
+        beside.filter(|leg| bridge_of(*leg) == Some(here)).find_map(|leg| self.heard(leg, moment + JITTER_MS))
     }
 
     /// Whom the others in its bridge hear through a channel: itself; through the near half of a Local channel whom that was dialled
@@ -291,9 +338,7 @@ impl<'a> Legs<'a> {
 
     /// Who took the call that rang there.
     pub(super) fn picked_up_by(&self, at: usize) -> Option<usize> {
-        let target = self.legs[at].ix;
-        let takes = |note: &Note| note.what == What::PicksUp { target };
-        (0..self.legs.len()).find(|leg| self.notes(*leg).iter().any(takes))
+        self.pickers.get(&at).copied()
     }
 
     /// Whether what a channel did in the dialplan at a moment was the way of a person's call: its own, or that of a Local channel
@@ -306,6 +351,8 @@ impl<'a> Legs<'a> {
         let Some(half) = leg.half else { return false };
         match (leg.dialled_by, self.legs[half].dialled_by) {
             (None, None) => leg.channel.name.ends_with(";1"),
+            // The clocks of two PBXs are compared less exactly than one PBX is in order.
+            (None, Some(_)) if self.legs[half].channel.pbx != leg.channel.pbx => !self.carries(half, moment - APART_MS),
             (None, Some(_)) => !self.carries(half, moment),
             _ => false,
         }
@@ -322,7 +369,16 @@ impl<'a> Legs<'a> {
     }
 
     pub(super) fn calls_in(&self, at: usize) -> bool {
-        self.notes(at).iter().any(|note| note.what == What::Born { calls_in: true })
+        // Of one that was there before we looked: who waits or dials has called, unless somebody dialled it.
+        self.legs[at].channel.calls_in().unwrap_or_else(|| {
+            let acts = |note: &Note| match &note.what {
+                What::JoinsQueue { .. } | What::Dials { .. } => true,
+                // One that was dialled runs no dialplan but that of its end.
+                What::At { exten, .. } => **exten != *"h",
+                _ => false,
+            };
+            self.legs[at].dialled_by.is_none() && self.notes(at).iter().any(acts)
+        })
     }
 
     pub(super) fn began(&self, at: usize) -> i64 {

@@ -33,7 +33,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
     let began_ms = (0..legs.count()).map(|leg| legs.began(leg)).min().unwrap_or_default();
     let answered_ms = talks.iter().filter(|talk| talk.parties.contains(&caller)).map(|talk| talk.began_ms).min();
     let ended_ms = legs.ended();
-    let outside = |who: Who| matches!(who, Who::Trunk | Who::Unknown);
+    let outside = |who: Who| matches!(who, Who::Trunk | Who::OtherPbx | Who::Unknown);
     let direction = if legs.calls_in(caller_leg) && outside(legs.parties[caller].who) {
         Direction::Incoming
     } else if legs.parties.iter().any(|party| outside(party.who)) {
@@ -46,7 +46,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         // Who clicked waits for nobody's sake but his own.
         _ if !legs.calls_in(caller_leg) => 0,
         Direction::Outgoing => 0,
-        Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, &moves, ended_ms),
+        Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, &moves, (began_ms, ended_ms)),
     };
     let steps = steps(&legs, caller_leg);
     Some(Call {
@@ -76,7 +76,13 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
 
 /// The union of the times in which the caller waited for somebody, in queues, while a phone rang, in the parking lot: a wait within
 /// another counts once.
-fn waits(caller: PartyIx, visits: &[Visit], attempts: &[Attempt], moves: &[Move], ended_ms: Option<i64>) -> i64 {
+fn waits(
+    caller: PartyIx,
+    visits: &[Visit],
+    attempts: &[Attempt],
+    moves: &[Move],
+    (began_ms, ended_ms): (i64, Option<i64>),
+) -> i64 {
     let visits = visits.iter().filter(|visit| visit.caller == caller).map(|visit| (visit.entered_ms, visit.left_ms));
     let direct = attempts.iter().filter(|attempt| attempt.caller == caller && attempt.visit.is_none());
     let direct = direct.map(|attempt| (attempt.began_ms, attempt.ended_ms));
@@ -96,7 +102,11 @@ fn waits(caller: PartyIx, visits: &[Visit], attempts: &[Attempt], moves: &[Move]
         };
         attempts.iter().find(rings).map(|attempt| (moved.at_ms, attempt.ended_ms))
     });
-    union(visits.chain(direct).chain(parked).chain(joined).filter_map(|(from, to)| Some((from, to.or(ended_ms)?))))
+    // Of a stream that was not heard whole something may be known from before the caller.
+    let since = |from: i64| from.max(began_ms);
+    union(
+        visits.chain(direct).chain(parked).chain(joined).filter_map(|(from, to)| Some((since(from), to.or(ended_ms)?))),
+    )
 }
 
 /// How long at least one of the spans lasts.

@@ -2,11 +2,11 @@
 
 use super::JITTER_MS;
 use super::legs::Legs;
-use crate::call::{Attempt, Move, MoveKind, Outcome, PartyIx, Talk};
+use crate::call::{Attempt, Move, MoveKind, Outcome, PartyIx, Talk, Who};
 use crate::note::{Note, What};
 
-/// Between a transfer to a parking lot and the call in it.
-const PARKS_WITHIN_MS: i64 = 1_000;
+/// Between a transfer to a parking lot and the call in it, and between two signs of one transfer.
+const WITHIN_MS: i64 = 1_000;
 
 pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], attempts: &[Attempt]) -> Vec<Move> {
     let mut moves = Vec::new();
@@ -23,8 +23,17 @@ pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], attempts: &[Attempt]) -> Vec
                     let to = next_partner(talks, who, by, at_ms);
                     moves.push(Move { who, to, number: said(exten), success: *success, ..new(MoveKind::Blind) });
                 }
+                What::BlindTransferWith { other } => {
+                    let Some(other) = legs.at(*other).filter(|other| is_sent_on(legs, leg, *other, at_ms)) else {
+                        continue;
+                    };
+                    let (who, by) = (by, legs.heard(other, at_ms));
+                    let to = next_partner(talks, who, by, at_ms);
+                    let number = next_place(legs, leg, at_ms).and_then(said);
+                    moves.push(Move { by, who, to, number, ..new(MoveKind::Blind) });
+                }
                 What::TransfersAttended { success, second, transferee, target, .. } => {
-                    let who = transferee.and_then(heard).or_else(|| partner(by));
+                    let who = transferee.and_then(heard).or_else(|| beside(legs, leg, at_ms)).or_else(|| partner(by));
                     let to = target.and_then(heard).or_else(|| next_partner(talks, who, by, at_ms));
                     let number = legs.at(*second).and_then(|second| dialled(legs, leg, second, at_ms));
                     moves.push(Move { who, to, number, success: *success, ..new(MoveKind::Attended) });
@@ -69,7 +78,7 @@ pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], attempts: &[Attempt]) -> Vec
     let parks: Vec<(i64, Option<PartyIx>)> =
         moves.iter().filter(|moved| moved.kind == MoveKind::Park).map(|moved| (moved.at_ms, moved.by)).collect();
     moves.retain(|moved| {
-        let of_it = |(at, by): &(i64, Option<PartyIx>)| (at - moved.at_ms).abs() <= PARKS_WITHIN_MS && *by == moved.by;
+        let of_it = |(at, by): &(i64, Option<PartyIx>)| (at - moved.at_ms).abs() <= WITHIN_MS && *by == moved.by;
         moved.kind != MoveKind::Blind || !parks.iter().any(of_it)
     });
     moves
@@ -84,6 +93,21 @@ fn partner(talks: &[Talk], of: Option<PartyIx>, at: i64) -> Option<PartyIx> {
     let of = of?;
     let before = talks.iter().rev().find(|talk| talk.parties.contains(&of) && talk.began_ms <= at + JITTER_MS)?;
     before.parties.iter().copied().find(|party| *party != of)
+}
+
+/// Who was last in the bridge of a channel with it, up to a moment.
+fn beside(legs: &Legs<'_>, leg: usize, at: i64) -> Option<PartyIx> {
+    let bridge = legs.notes(leg).iter().rev().find_map(|note| match &note.what {
+        What::Enters { bridge, .. } if note.at <= at + JITTER_MS => Some(bridge),
+        _ => None,
+    })?;
+    let enters = |note: &Note| matches!(&note.what, What::Enters { bridge: other, .. } if other == bridge);
+    let other = |other: &usize| {
+        *other != leg
+            && legs.leg(*other).channel.pbx == legs.leg(leg).channel.pbx
+            && legs.notes(*other).iter().any(enters)
+    };
+    legs.heard((0..legs.count()).find(other)?, at)
 }
 
 /// Whom somebody talked with next, other than who handed him over.
@@ -105,6 +129,44 @@ fn dialled(legs: &Legs<'_>, first: usize, second: usize, at: i64) -> Option<Stri
         return legs.notes(second).iter().find_map(exten);
     }
     legs.local_number(legs.dialled_before(first, at)?).map(str::to_owned)
+}
+
+/// Whether a channel is who was handed over, of two that name each other as the sides of a blind transfer of which no event tells.
+fn is_sent_on(legs: &Legs<'_>, leg: usize, other: usize, at: i64) -> bool {
+    let tells = |note: &Note| matches!(note.what, What::TransfersBlind { .. }) && (note.at - at).abs() <= WITHIN_MS;
+    if [leg, other].iter().any(|leg| legs.notes(*leg).iter().any(tells)) {
+        return false;
+    }
+    match (next_place(legs, leg, at), next_place(legs, other, at)) {
+        (Some(_), None) => true,
+        (None, Some(_)) => false,
+        // It led nowhere, or both went on: who hands over is named first, and is a phone rather than a line.
+        _ => {
+            let named = |note: &&Note| matches!(note.what, What::BlindTransferWith { .. });
+            let first = |leg: usize| {
+                let line = legs.party(leg).is_none_or(|party| legs.parties[party].who != Who::Phone);
+                (legs.notes(leg).iter().find(named).map_or(at, |note| note.at), line, leg)
+            };
+            first(leg) > first(other)
+        }
+    }
+}
+
+/// Where in the dialplan a channel was sent next after a moment.
+fn next_place<'a>(legs: &Legs<'a>, leg: usize, at: i64) -> Option<&'a str> {
+    let mut here = None;
+    for note in legs.notes(leg) {
+        if let What::At { context, exten, .. } = &note.what
+            && **exten != *"h"
+        {
+            let place = (context, exten);
+            if note.at >= at && here != Some(place) {
+                return Some(exten);
+            }
+            here = Some(place);
+        }
+    }
+    None
 }
 
 /// `PJSIP/1001` as a party.

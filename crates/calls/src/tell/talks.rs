@@ -111,11 +111,18 @@ fn circles(legs: &Legs<'_>, stays: &[Stay<'_>]) -> Vec<Circle> {
     times.sort_unstable();
     times.dedup();
     let mut circles: Vec<Circle> = Vec::new();
-    // Open circles are at the end of the list, so that a long conference does not look at all that was before.
+    // Only what is open is looked at, so that a long conference costs no more at its end than at its begin.
     let mut open: Vec<usize> = Vec::new();
+    let mut coming: Vec<&Stay<'_>> = stays.iter().collect();
+    coming.sort_by_key(|stay| std::cmp::Reverse(stay.from));
+    let mut here: Vec<&Stay<'_>> = Vec::new();
     for (at, from) in times.iter().enumerate() {
         let to = times.get(at + 1).copied();
-        let inside = stays.iter().filter(|stay| stay.from <= *from && stay.to.is_none_or(|end| end > *from));
+        here.retain(|stay| stay.to.is_none_or(|end| end > *from));
+        while let Some(stay) = coming.pop_if(|stay| stay.from <= *from) {
+            here.extend(stay.to.is_none_or(|end| end > *from).then_some(stay));
+        }
+        let inside = here.iter().copied();
         let mut still = Vec::new();
         for members in together(legs, inside) {
             match open.iter().copied().find(|known| circles[*known].legs == members) {

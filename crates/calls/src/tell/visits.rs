@@ -1,7 +1,8 @@
 //! Visits of queues. All of it is said on the caller's own channel, whose events are in order.
 
+use super::JITTER_MS;
 use super::legs::Legs;
-use crate::call::{Exit, Visit};
+use crate::call::{Exit, PartyIx, Visit};
 use crate::note::{Note, QueueStatus, What};
 
 pub(super) fn tell(legs: &Legs<'_>) -> Vec<Visit> {
@@ -26,6 +27,8 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
     // The queue that is about to be entered, from the dialplan: a full one says nothing else.
     let mut asked: Option<(String, i64)> = None;
     let mut open = false;
+    // Since when nobody knows whether he still waits.
+    let mut unheard: Option<i64> = None;
     let mut hung_up = false;
     let mut here = "";
     for Note { at, what } in legs.notes(leg) {
@@ -40,7 +43,28 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
             visits.push(Visit { caller, pbx, queue, entered_ms, left_ms: None, position: 0, exit: Exit::Waiting });
             open = true;
         }
+        if open && let Some(since) = unheard {
+            match what {
+                // Said of who still waits, or how he left.
+                What::StillInQueue
+                | What::Offered { .. }
+                | What::Taken { .. }
+                | What::NotTaken { .. }
+                | What::Abandons { .. }
+                | What::LeavesQueue { .. }
+                | What::QueueStatus(_) => unheard = None,
+                What::At { .. } | What::JoinsQueue { .. } | What::LeftQueueUnseen { .. } | What::Gone { .. } => {
+                    close(&mut visits, &mut open, since, Exit::LostInGap);
+                }
+                // Nobody whom the queue rings.
+                What::Dials { dest, .. } if legs.at(*dest).is_some_and(|dest| !legs.leg(dest).channel.is_offered()) => {
+                    close(&mut visits, &mut open, since, Exit::LostInGap);
+                }
+                _ => {}
+            }
+        }
         match what {
+            What::Unheard => unheard = unheard.or(open.then_some(*at)),
             // Hangup handlers and the extension h run after the caller is gone.
             What::At { exten, .. } if hung_up || **exten == *"h" => {}
             What::At { exten, application, data, .. } => {
@@ -57,7 +81,9 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                 let again = left.as_deref() == Some(queue);
                 asked = (**application == *"Queue" && !again).then(|| (queue.to_owned(), *at));
             }
+            What::LeftQueueUnseen { .. } => close(&mut visits, &mut open, *at, Exit::LostInGap),
             What::JoinsQueue { queue, position } => {
+                unheard = None;
                 close(&mut visits, &mut open, *at, Exit::Moved);
                 let (queue, position) = (queue.to_string(), *position);
                 visits.push(Visit {
@@ -94,6 +120,19 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                     visit.left_ms.get_or_insert(*at);
                 }
             }
+            // Who talks with somebody since was answered; the talk is told, if by whom is.
+            What::LeftQueueInGap { .. } => {
+                let to_bridge = |note: &&Note| matches!(note.what, What::Enters { holding: false, .. });
+                let (after, until) = (at.saturating_sub(JITTER_MS), *at + 2 * JITTER_MS);
+                let met = legs.notes(leg).iter().find(|note| (after..=until).contains(&note.at) && to_bridge(note));
+                match met {
+                    Some(note) => {
+                        let by = legs.meets(leg, note.at).filter(|by| was_asked(legs, leg, *by));
+                        close(&mut visits, &mut open, *at, Exit::Answered { by });
+                    }
+                    None => close(&mut visits, &mut open, unheard.unwrap_or(*at), Exit::LostInGap),
+                }
+            }
             What::QueueStatus(status) => {
                 let exit = exit_of(*status);
                 if open {
@@ -102,12 +141,27 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                     visits.push(Visit { caller, pbx, queue, entered_ms, left_ms: Some(*at), position: 0, exit });
                 }
             }
+            // Who goes on in its place goes on waiting, in a visit of his own.
+            What::GivesPlace { .. } => close(&mut visits, &mut open, *at, Exit::Moved),
             What::Gone { .. } => close(&mut visits, &mut open, *at, Exit::Abandoned),
             What::LostInGap { .. } => close(&mut visits, &mut open, *at, Exit::LostInGap),
             _ => {}
         }
     }
     visits
+}
+
+/// Whether a queue rang somebody for a caller: who talks with him later may have been handed the call by who was.
+fn was_asked(legs: &Legs<'_>, leg: usize, party: PartyIx) -> bool {
+    let mut own = (0..legs.count()).filter(|leg| legs.party(*leg) == Some(party));
+    if own.any(|leg| legs.notes(leg).iter().any(|note| note.what == What::RungByQueue)) {
+        return true;
+    }
+    let reaches = |dest: usize| legs.reached(dest).into_iter().any(|leg| legs.party(leg) == Some(party));
+    legs.notes(leg).iter().any(|note| match note.what {
+        What::Offered { dest, .. } => legs.at(dest).is_some_and(reaches),
+        _ => false,
+    })
 }
 
 fn exit_of(status: QueueStatus) -> Exit {
