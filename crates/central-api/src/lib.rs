@@ -8,6 +8,7 @@
 //!
 //! This crate does no I/O and reads no clock.
 
+pub mod call;
 pub mod id;
 pub mod live;
 pub mod merge_patch;
@@ -18,6 +19,7 @@ pub mod secret;
 pub mod session;
 pub mod status;
 
+pub use call::{CallDirection, CallPhase, CallsState, LiveCall, LiveParty};
 pub use id::{PbxId, PhoneId, QueueId, ReasonId, UserId};
 pub use live::{
     CallInfo, FromLive, MeState, PbxLink, PhoneAtPbx, QueuesState, Reachability, SessionEndReason, ToLive, Topic,

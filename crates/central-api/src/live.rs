@@ -15,6 +15,8 @@ pub enum Topic {
     Me,
     /// Queues in the operator's scope: [`QueuesState`].
     Queues,
+    /// Calls that go on, for who watches: [`CallsState`](crate::CallsState).
+    Calls,
 }
 
 /// Client → central, text frames.
@@ -75,7 +77,7 @@ pub enum FromLive {
         /// Server's time.
         #[ts(type = "number")]
         at_ms: i64,
-        /// [`MeState`] or [`QueuesState`].
+        /// [`MeState`], [`QueuesState`] or [`CallsState`](crate::CallsState).
         #[ts(type = "unknown")]
         state: serde_json::Value,
     },

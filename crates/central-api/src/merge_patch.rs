@@ -49,10 +49,40 @@ pub fn apply(target: &mut Value, patch: &Value) {
     }
 }
 
+/// Makes one patch of two: what the first did and then the second. An object that the first removes and the second makes anew
+/// must not have had what the new one lacks: a patch cannot say that.
+pub fn then(first: &mut Value, second: Value) {
+    let (Value::Object(known), Value::Object(_)) = (&mut *first, &second) else {
+        *first = second;
+        return;
+    };
+    let Value::Object(second) = second else { return };
+    for (key, change) in second {
+        match known.get_mut(&key) {
+            Some(Value::Null) | None => drop(known.insert(key, change)),
+            Some(before) => then(before, change),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{apply, diff};
+    use super::{apply, diff, then};
     use serde_json::json;
+
+    #[test]
+    fn two_patches_are_as_one() {
+        let patches = [json!({"a": {"b": 1}, "c": null}), json!({"a": {"b": null, "d": 2}, "c": 3, "e": {"f": 1}})];
+        let mut state = json!({"a": {"x": 0}, "c": {"old": 1}});
+        let mut at_once = state.clone();
+        for patch in &patches {
+            apply(&mut state, patch);
+        }
+        let [mut first, second] = patches;
+        then(&mut first, second);
+        apply(&mut at_once, &first);
+        assert_eq!(at_once, state);
+    }
 
     #[test]
     fn a_patch_turns_the_old_into_the_new() {

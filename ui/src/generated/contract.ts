@@ -726,7 +726,7 @@ number: number,
  */
 at_ms: number, 
 /**
- * [`MeState`] or [`QueuesState`].
+ * [`MeState`], [`QueuesState`] or [`CallsState`](crate::CallsState).
  */
 state: unknown, } | { "type": "delta", 
 /**
@@ -2189,7 +2189,7 @@ command: Command, } | { "type": "heartbeat" };
 /**
  * What can be followed.
  */
-export type Topic = "me" | "queues";
+export type Topic = "me" | "queues" | "calls";
 
 /**
  * A call on its way to somebody else.
