@@ -21,11 +21,11 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Input> {
     })
 }
 
-/// Carries it out, all or nothing.
+/// Carries it out, all or nothing. Gives what may not be meant so, as texts for a person.
 ///
 /// # Errors
 /// When something named is missing, a password is too short, or the database refuses.
-pub async fn carry_out(store: &Store, input: &Input) -> anyhow::Result<()> {
+pub async fn carry_out(store: &Store, input: &Input) -> anyhow::Result<Vec<String>> {
     let passwords = Passwords::new().await?;
     let mut hashes = PasswordHashes::new();
     for user in &input.users {
@@ -42,6 +42,5 @@ pub async fn carry_out(store: &Store, input: &Input) -> anyhow::Result<()> {
             hashes.insert(fold(&user.username), passwords.hash(password.clone()).await?);
         }
     }
-    store.apply(input, &hashes, now_ms()).await?;
-    Ok(())
+    Ok(store.apply(input, &hashes, now_ms()).await?)
 }

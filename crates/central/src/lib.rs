@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate self as linedesk_central;
 
+mod ageing;
 pub mod apply;
 pub mod classify;
 pub mod cli;
@@ -11,6 +12,7 @@ mod clock;
 pub mod collector;
 pub mod config;
 pub mod desk;
+pub mod directory;
 mod first_bytes;
 pub mod http;
 pub mod identity;

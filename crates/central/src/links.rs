@@ -1,26 +1,34 @@
 //! The edge to the PBXs: the only place where the desk can be given another PBX than a real one.
 
-use central_api::Secret;
+use ami::ConnectOptions;
+use central_api::{PbxId, Secret};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
 
 use crate::collector::Handle;
 use crate::pbx::contract::{PbxCommand, PbxReport};
-use crate::pbx::{self, PbxConfig, PbxHandle};
-use crate::store::{PbxRow, is_this_machine};
+use crate::pbx::{self, PbxConfig, PbxHandle, PbxHealth};
+use crate::store::{LinkRow, PbxRow, is_this_machine};
 
 /// Opens links.
 pub trait Links: Send + Sync + std::fmt::Debug {
-    /// Begins to work with a PBX; reports come until the link is dropped, and what happens there goes to `calls`.
+    /// Begins to work with a PBX; reports come until the link is dropped, and what happens there goes to `calls`. `secrets` are
+    /// those of all its links, the first one first.
     fn open(
         &self,
         pbx: &PbxRow,
-        secret: Secret,
+        secrets: Vec<Secret>,
         calls: Option<Handle>,
         reports: mpsc::Sender<PbxReport>,
     ) -> Box<dyn Link>;
+
+    /// How well the open ones do.
+    fn health(&self) -> BTreeMap<PbxId, PbxHealth> {
+        BTreeMap::new()
+    }
 }
 
 /// One PBX.
@@ -30,43 +38,44 @@ pub trait Link: Send + Sync + std::fmt::Debug {
 }
 
 /// Real PBXs, over the manager interface.
-#[derive(Debug, Clone, Copy)]
-pub struct Ami;
+#[derive(Debug, Clone, Default)]
+pub struct Ami {
+    open: Arc<Mutex<BTreeMap<PbxId, watch::Receiver<PbxHealth>>>>,
+}
 
 impl Links for Ami {
     fn open(
         &self,
         pbx: &PbxRow,
-        secret: Secret,
+        secrets: Vec<Secret>,
         calls: Option<Handle>,
         reports: mpsc::Sender<PbxReport>,
     ) -> Box<dyn Link> {
-        let tls = match pbx.tls.then(|| trust(pbx)).transpose() {
-            Ok(tls) => tls,
+        let links = match options(pbx, &secrets) {
+            Ok(links) => links,
             Err(error) => {
                 tracing::error!(pbx = pbx.name, %error, "no link to this PBX: mend its certification authority and apply again");
                 return Box::new(AmiLink { actor: None });
             }
         };
-        if tls.is_none() && !is_this_machine(&pbx.host) {
+        for link in links.iter().filter(|link| link.tls.is_none() && !is_this_machine(&link.host)) {
             tracing::warn!(
                 pbx = pbx.name,
-                host = pbx.host,
+                host = link.host,
                 "the AMI secret travels in clear; set `tls = true` for this PBX"
             );
         }
-        let config = PbxConfig {
-            id: pbx.id,
-            name: pbx.name.clone(),
-            host: pbx.host.clone(),
-            port: pbx.port,
-            tls,
-            username: pbx.username.clone(),
-            secret,
-            managed: pbx.managed,
-            calls,
-        };
-        Box::new(AmiLink { actor: Some(pbx::spawn(config, reports)) })
+        let config = PbxConfig { id: pbx.id, name: pbx.name.clone(), links, managed: pbx.managed, calls };
+        let actor = pbx::spawn(config, reports);
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(pbx.id, actor.health());
+        Box::new(AmiLink { actor: Some(actor) })
+    }
+
+    fn health(&self) -> BTreeMap<PbxId, PbxHealth> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // One whose actor ended is no PBX of ours any more.
+        open.retain(|_, health| health.has_changed().is_ok());
+        open.iter().map(|(pbx, health)| (*pbx, health.borrow().clone())).collect()
     }
 }
 
@@ -82,6 +91,26 @@ impl Link for AmiLink {
             tracing::debug!("no actor for this PBX");
         }
     }
+}
+
+/// How to connect to the manager interface of a PBX, by each of its links, whose secrets come in the same order.
+///
+/// # Errors
+/// When the certification authority given for it cannot be read.
+pub fn options(pbx: &PbxRow, secrets: &[Secret]) -> Result<Vec<ConnectOptions>, rustls::Error> {
+    let any_tls = pbx.tls || pbx.links.iter().any(|link| link.tls);
+    let trust = any_tls.then(|| trust(pbx)).transpose()?;
+    let first = (&pbx.host, pbx.port, pbx.tls, &pbx.username);
+    let further = pbx.links.iter().map(|LinkRow { host, port, tls, username, .. }| (host, *port, *tls, username));
+    let links = std::iter::once(first).chain(further).zip(secrets);
+    Ok(links
+        .map(|((host, port, tls, username), secret)| {
+            let secret = ami::Secret::new(secret.expose());
+            let mut options = ConnectOptions::new(host, port, username, secret);
+            options.tls = trust.clone().filter(|_| tls);
+            options
+        })
+        .collect())
 }
 
 /// The system's authorities and the PBX's own.

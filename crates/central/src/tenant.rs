@@ -4,14 +4,15 @@ use central_api::UserId;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
+use crate::collector::{Collecting, House};
 use crate::desk::{Desk, DeskParts, Event, Floor, Timing};
 use crate::identity::{Attempts, PasswordError, Passwords, Sessions};
 use crate::links::Links;
-use crate::live::Hub;
+use crate::live::{Hub, calls};
 use crate::store::{Configuration, Journal, Store, StoreError, StoreOptions};
 
 /// How often a running server looks whether the command line has changed the configuration.
@@ -51,6 +52,8 @@ pub struct Tenant {
     pub desk: Desk,
     /// Live topics.
     pub hub: Hub,
+    /// Calls of its PBXs.
+    pub calls: Collecting,
     /// Live connections.
     pub sessions: Sessions,
     /// Passwords.
@@ -63,6 +66,8 @@ pub struct Tenant {
     pub stop: CancellationToken,
     /// Settings.
     pub options: Arc<TenantOptions>,
+    /// Links to PBXs.
+    pub links: Arc<dyn Links>,
 }
 
 /// What must be waited for at the end.
@@ -71,6 +76,7 @@ pub struct Running {
     /// The tenant.
     pub tenant: Tenant,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    showing: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -82,6 +88,8 @@ impl Running {
         let store = Store::open(&options.store).await?;
         let config = store.configuration().await?;
         let now = now_ms();
+        // Whoever left without a word holds no phone.
+        store.end_stale_sessions(now - options.session_idle_ms, now).await?;
         let signed_in: BTreeSet<UserId> =
             store.active_sessions(now - options.session_idle_ms).await?.iter().map(|session| session.user).collect();
         let remembered = store.remembered().await?;
@@ -91,6 +99,10 @@ impl Running {
             Floor::new(config.clone(), settings, remembered, &signed_in, |since| day(since) == day(now), now);
         let (journal, writing) = Journal::start(store.clone());
         let hub = Hub::start();
+        let house = House::of(&config, &store.attributes().await?);
+        let (to_live, live) = mpsc::unbounded_channel();
+        let collecting = Collecting::start(store.clone(), &options.store.data_dir, &house, to_live);
+        let showing = tokio::spawn(calls::run(hub.clone(), live));
         let parts = DeskParts {
             floor,
             first,
@@ -98,32 +110,35 @@ impl Running {
             store: store.clone(),
             journal,
             hub: hub.clone(),
-            links,
-            calls: None,
+            links: Arc::clone(&links),
+            calls: Some(collecting.clone()),
         };
         let (desk, desk_task) = Desk::start(parts);
         let stop = CancellationToken::new();
         let (config_in, config) = watch::channel(Arc::new(config));
-        let watching = tokio::spawn(follow(store.clone(), desk.clone(), config_in, stop.clone()));
+        let watching = tokio::spawn(follow(store.clone(), desk.clone(), collecting.clone(), config_in, stop.clone()));
+        let ageing = tokio::spawn(crate::ageing::run(store.clone(), stop.clone()));
         let tenant = Tenant {
             store,
             desk,
             hub,
+            calls: collecting,
             sessions: Sessions::default(),
             passwords: Passwords::new().await?,
             attempts: Arc::default(),
             config,
             stop,
             options: Arc::new(options),
+            links,
         };
-        Ok(Self { tenant, tasks: vec![watching, desk_task, writing] })
+        Ok(Self { tenant, tasks: vec![watching, ageing, desk_task, writing], showing })
     }
 
     /// Stops in order: connections, desk, what is still to be written, database.
     pub async fn stop(self) {
         self.tenant.stop.cancel();
         self.tenant.desk.stop().await;
-        let store = self.tenant.store.clone();
+        let (store, calls) = (self.tenant.store.clone(), self.tenant.calls.clone());
         drop(self.tenant);
         for task in self.tasks {
             match tokio::time::timeout(LAST_WRITES, task).await {
@@ -132,28 +147,60 @@ impl Running {
                 Err(_) => tracing::error!("the database took too long; the last statuses may be lost"),
             }
         }
+        // The desk has dropped the links, so that nothing more is told to the collectors.
+        calls.stop().await;
+        self.showing.abort();
         store.close().await;
     }
 }
 
+async fn read(store: &Store) -> Result<(Configuration, House), StoreError> {
+    let config = store.configuration().await?;
+    let house = House::of(&config, &store.attributes().await?);
+    Ok((config, house))
+}
+
+/// Revision of the configuration, and of who holds which phone.
+async fn look_at(store: &Store) -> Result<(i64, (i64, i64)), StoreError> {
+    Ok((store.revision().await?, store.assignments_stamp().await?))
+}
+
 /// Another process (`linedesk-central apply`) changes the configuration in the database and cannot call us, so we look.
-async fn follow(store: Store, desk: Desk, config: watch::Sender<Arc<Configuration>>, stop: CancellationToken) {
+async fn follow(
+    store: Store,
+    desk: Desk,
+    calls: Collecting,
+    config: watch::Sender<Arc<Configuration>>,
+    stop: CancellationToken,
+) {
     let mut look = tokio::time::interval(RECONFIGURE_EVERY);
+    let mut seated = (0, 0);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = look.tick() => {}
         }
         let known = config.borrow().tenant.revision;
-        let changed = match store.revision().await {
-            Ok(revision) if revision == known => continue,
-            Ok(_) => store.configuration().await,
+        let changed = match look_at(&store).await {
+            Ok((revision, seats)) if revision == known => {
+                // Who sits where concerns neither the PBXs nor the desk, which has it from the sign-in itself.
+                if std::mem::replace(&mut seated, seats) != seats {
+                    match store.configuration().await {
+                        Ok(new) => drop(config.send_replace(Arc::new(new))),
+                        Err(error) => tracing::error!(%error, "cannot look at who holds which phone"),
+                    }
+                }
+                continue;
+            }
+            Ok(_) => read(&store).await,
             Err(error) => Err(error),
         };
         match changed {
-            Ok(new) => {
+            Ok((new, house)) => {
                 tracing::info!(revision = new.tenant.revision, "configuration changed");
                 config.send_replace(Arc::new(new.clone()));
+                // Before the desk, which links each PBX to its collector.
+                calls.reconfigure(&house);
                 desk.tell(Event::Reconfigured(Box::new(new))).await;
             }
             Err(error) => tracing::error!(%error, "cannot look at the configuration"),

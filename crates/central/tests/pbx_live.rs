@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use ami::{Action, Client, ConnectOptions};
-use central_api::{PbxId, Secret};
+use ami::{Action, Client, ConnectOptions, Incoming, Message};
+use central_api::PbxId;
+use linedesk_central::collector::{Input, Inputs, inputs};
 use linedesk_central::pbx::contract::{
     Cause, DesiredMember, ObservedMember, PbxCommand, PbxEvent, PbxReport, Progress, WatchedEndpoint,
 };
@@ -37,10 +38,6 @@ fn options() -> ConnectOptions {
     ConnectOptions::new(at.ip().to_string(), at.port(), lab("LINEDESK_LAB_AMI_USER"), secret)
 }
 
-fn secret() -> Secret {
-    Secret::new(lab("LINEDESK_LAB_AMI_SECRET"))
-}
-
 /// Forwards connections to Asterisk; ends them and takes no new ones while the gate is shut.
 async fn relay(listener: TcpListener, to: (String, u16), gate: watch::Receiver<bool>) {
     loop {
@@ -68,17 +65,8 @@ impl Lab {
         tokio::spawn(relay(listener, (options.host.clone(), options.port), gate));
         let (person, _) = Client::connect(&options).await.unwrap();
         let (to, reports) = mpsc::channel(1000);
-        let config = PbxConfig {
-            id: PbxId(1),
-            name: "lab".to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port,
-            tls: None,
-            username: options.username.clone(),
-            secret: secret(),
-            managed,
-            calls: None,
-        };
+        let link = ConnectOptions { host: "127.0.0.1".to_owned(), port, ..options };
+        let config = PbxConfig { id: PbxId(1), name: "lab".to_owned(), links: vec![link], managed, calls: None };
         let mut lab = Self { actor: spawn(config, to), reports, person, through };
         lab.until(|event| matches!(event, PbxEvent::Link { up: true, .. }).then_some(())).await;
         lab
@@ -198,4 +186,176 @@ async fn a_watched_pbx_is_left_alone() {
     lab.until(|event| matches!(event, PbxEvent::Endpoint { endpoint, .. } if endpoint == "1002").then_some(())).await;
     lab.wish(&[wish("sales", "PJSIP/1002", true, Some("never"))]);
     lab.member("sales", "PJSIP/1002", |seen, progress| !seen.paused && matches!(progress, Progress::Failed(_))).await;
+}
+
+/// All classes that the calls need.
+const OF_CALLS: &str = "system,call,agent,user,dialplan,dtmf";
+
+/// A person at the PBX who may call and mark.
+async fn hand() -> Client {
+    let secret = ami::Secret::new("lab-ami");
+    let options = ConnectOptions { username: "lab".to_owned(), secret, events: "off".to_owned(), ..options() };
+    Client::connect(&options).await.unwrap().0
+}
+
+/// Two links to one PBX, each through a relay.
+struct Twice {
+    actor: PbxHandle,
+    gates: [watch::Sender<bool>; 2],
+    inputs: Inputs,
+    told: Vec<Message>,
+    lost: usize,
+    looks: usize,
+}
+
+impl Twice {
+    async fn start() -> Self {
+        let direct = options();
+        let (mut links, mut gates) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let (through, gate) = watch::channel(true);
+            tokio::spawn(relay(listener, (direct.host.clone(), direct.port), gate));
+            gates.push(through);
+            links.push(ConnectOptions { host: "127.0.0.1".to_owned(), port, ..direct.clone() });
+        }
+        let (to, inputs) = inputs();
+        // Nobody takes reports: that must hold nothing back.
+        let (reports, from) = mpsc::channel(1);
+        std::mem::forget(from);
+        let calls = Some(to);
+        let config = PbxConfig { id: PbxId(1), name: "twice".to_owned(), links, managed: false, calls };
+        let gates = gates.try_into().unwrap();
+        let mut twice = Self { actor: spawn(config, reports), gates, inputs, told: Vec::new(), lost: 0, looks: 0 };
+        twice.standing([true, true]).await;
+        twice
+    }
+
+    /// Waits until the links stand, or do not.
+    async fn standing(&mut self, wanted: [bool; 2]) {
+        let mut health = self.actor.health();
+        let stand = health.wait_for(|health| health.links.iter().map(|link| link.up).eq(wanted));
+        tokio::time::timeout(PATIENCE, stand)
+            .await
+            .unwrap_or_else(|_| panic!("the links do not stand as {wanted:?}"))
+            .unwrap();
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Events(_, events) => self.told.extend(events.into_iter().map(|(_, message)| message)),
+            Input::Lost(..) => self.lost += 1,
+            Input::Lists { .. } => self.looks += 1,
+            _ => {}
+        }
+    }
+
+    /// Takes all until the mark.
+    async fn until_marked(&mut self, mark: &str) {
+        tokio::time::timeout(PATIENCE, async {
+            // Others may come with it in one batch.
+            while !self.told.iter().rev().any(|message| is_mark(message, mark)) {
+                let input = self.inputs.recv().await.unwrap();
+                self.take(input);
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("the mark {mark} did not come; {} events did", self.told.len()));
+    }
+}
+
+fn is_mark(message: &Message, mark: &str) -> bool {
+    message.get("UserEvent") == Some(mark)
+}
+
+async fn mark(hand: &Client, mark: &str) {
+    hand.action(Action::new("UserEvent").with("UserEvent", mark).unwrap()).await.unwrap();
+}
+
+/// Customers who call a queue and give up after a while; gives when the last was sent on its way.
+async fn calls(hand: &Client, count: usize) {
+    for _ in 0..count {
+        let call = Action::new("Originate").with("Channel", "Local/700@queues").unwrap();
+        let call = call.with("Application", "Wait").unwrap().with("Data", "1").unwrap().with_flag("Async", true);
+        hand.action(call).await.unwrap();
+    }
+}
+
+const MARKS: [&str; 3] = ["First", "Second", "Third"];
+
+/// Whichever link breaks, and whenever: what is told to the calls is what a third link that never broke was told, in its order.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab: cargo xtask test --only central"]
+async fn nothing_is_lost_or_doubled_when_one_of_two_links_breaks() {
+    let hand = hand().await;
+    let (_whole, mut reference) =
+        Client::connect(&ConnectOptions { events: OF_CALLS.to_owned(), ..options() }).await.unwrap();
+    let mut twice = Twice::start().await;
+    mark(&hand, "Begin").await;
+    for (round, broken) in [0, 1, 0].into_iter().enumerate() {
+        // In the middle of calls that begin, and of others that go on.
+        let (_, ()) = tokio::join!(calls(&hand, 15), async {
+            twice.until_marked(if round == 0 { "Begin" } else { MARKS[round - 1] }).await;
+            twice.gates[broken].send(false).unwrap();
+        });
+        twice.standing(if broken == 0 { [false, true] } else { [true, false] }).await;
+        calls(&hand, 5).await;
+        twice.gates[broken].send(true).unwrap();
+        let (_, ()) = tokio::join!(calls(&hand, 5), twice.standing([true, true]));
+        mark(&hand, MARKS[round]).await;
+    }
+    twice.until_marked(MARKS[2]).await;
+    calls(&hand, 1).await;
+    mark(&hand, "End").await;
+    twice.until_marked("End").await;
+
+    let mut expected = Vec::new();
+    while !expected.last().is_some_and(|last| is_mark(last, "End")) {
+        match reference.recv().await {
+            Some(Incoming::Event(event)) => expected.push(event),
+            other => panic!("{other:?}"),
+        }
+    }
+    let since = |all: &[Message]| {
+        let place = |mark| all.iter().position(|message| is_mark(message, mark)).unwrap();
+        let between = &all[place("Begin")..=place("End")];
+        between.iter().map(|message| format!("{:?}", message.fields().collect::<Vec<_>>())).collect::<Vec<_>>()
+    };
+    let (told, expected) = (since(&twice.told), since(&expected));
+    assert!(expected.len() > 1_000, "{} events are not much of a test", expected.len());
+    let differ = told.iter().zip(&expected).position(|(told, expected)| told != expected);
+    if let Some(at) = differ {
+        panic!("from here on: {:#?} instead of {:#?}", told.get(at..at + 2), expected.get(at..at + 2));
+    }
+    assert_eq!(told.len(), expected.len());
+    assert_eq!(twice.lost, 0, "one link always stood");
+    let health = twice.actor.health().borrow().clone();
+    assert!(health.links[0].reconnects >= 2 && health.links[1].reconnects >= 1, "{health:?}");
+
+    // And the last of both.
+    for gate in &twice.gates {
+        gate.send(false).unwrap();
+    }
+    twice.standing([false, false]).await;
+    tokio::time::timeout(PATIENCE, async {
+        while twice.lost == 0 {
+            let input = twice.inputs.recv().await.unwrap();
+            twice.take(input);
+        }
+    })
+    .await
+    .unwrap();
+    for gate in &twice.gates {
+        gate.send(true).unwrap();
+    }
+    let looks = twice.looks;
+    tokio::time::timeout(PATIENCE, async {
+        while twice.looks == looks {
+            let input = twice.inputs.recv().await.unwrap();
+            twice.take(input);
+        }
+    })
+    .await
+    .expect("after a loss of both there is a look at the PBX");
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use central_api::PbxId;
 use serde::{Deserialize, Serialize};
 
-use super::Sighting;
 use super::name::endpoint_of;
 use super::rules::{Rules, Verdict};
+use super::{Sighting, Sightings};
 use crate::numbers::Pattern;
 
 /// Of each kind of unknown sighting the first ones that differ.
@@ -22,6 +22,15 @@ const LONG_KEPT: usize = 20;
 
 /// Longer names are no names of Asterisk.
 const LONGEST: usize = 80;
+
+/// So many first digits of a customer's number may be kept where it is longer than [`LONG`]: they tell the way it goes.
+const KEPT_DIGITS: usize = 4;
+
+/// Stands for a digit that is not kept. It is what patterns know as any digit.
+const ANY_DIGIT: char = 'X';
+
+/// A digit that `X`, `Z` and `N` of a pattern take alike.
+const SOME_DIGIT: &str = "5";
 
 /// The inbox "seen but unknown".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +57,18 @@ pub struct Entry {
     pub first_ms: i64,
     /// When last, ms since the Unix epoch.
     pub last_ms: i64,
-    /// Up to [`MOST_EXAMPLES`] that differ, the first that were seen. Extensions may be customers' numbers.
+    /// Up to [`MOST_EXAMPLES`] that differ, the first that were seen.
     pub examples: Vec<Example>,
 }
 
 /// One sighting of an [`Entry`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
-    /// The extension.
+    /// The extension; of a customer's number the first digits.
     pub exten: String,
+    /// Whether an X in the extension is a digit that is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shortened: bool,
     /// The channel's endpoint.
     pub channel: String,
     /// The trunk, where it is known.
@@ -75,7 +87,7 @@ impl Inbox {
 
     /// As it was kept.
     #[must_use]
-    pub fn of(entries: impl IntoIterator<Item = Entry>, forgotten: u64, most: usize) -> Self {
+    pub fn kept(entries: impl IntoIterator<Item = Entry>, forgotten: u64, most: usize) -> Self {
         let mut inbox = Self { forgotten, ..Self::new(most) };
         let mut entries: Vec<Entry> = entries.into_iter().collect();
         // With less room than before the latest remain.
@@ -88,9 +100,13 @@ impl Inbox {
     }
 
     /// Puts in what no rule knows; what [`Rules::classify`] does know must not come here.
-    pub fn note(&mut self, sighting: &Sighting) {
+    pub fn note(&mut self, sightings: &Sightings) {
+        let Sightings { first: sighting, count, last_ms } = sightings;
         let context = cut(&sighting.context);
-        let exten = self.exten_of(sighting.pbx, &context, &sighting.exten);
+        let exten = match sighting.of_customer {
+            true => shape_of_customer(&sighting.exten),
+            false => self.exten_of(sighting.pbx, &context, &sighting.exten),
+        };
         let key = (sighting.pbx, context, exten);
         if !self.entries.contains_key(&key) {
             self.make_room();
@@ -99,9 +115,9 @@ impl Inbox {
         let (pbx, context, exten) = key.clone();
         let fresh = Entry { pbx, context, exten, count: 0, first_ms: at_ms, last_ms: at_ms, examples: Vec::new() };
         let entry = self.entries.entry(key).or_insert(fresh);
-        entry.count = entry.count.saturating_add(1);
+        entry.count = entry.count.saturating_add(*count);
         entry.first_ms = entry.first_ms.min(at_ms);
-        entry.last_ms = entry.last_ms.max(at_ms);
+        entry.last_ms = entry.last_ms.max(*last_ms);
         entry.exemplify(sighting);
     }
 
@@ -121,6 +137,44 @@ impl Inbox {
         let before = self.entries.len();
         self.entries.retain(|_, entry| entry.sightings().any(|sighting| rules.classify(&sighting) == Verdict::Unknown));
         before - self.entries.len()
+    }
+
+    /// Entries that have a customer's number, whose it is by `is_theirs`.
+    pub fn of(&self, is_theirs: &dyn Fn(&str) -> bool) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(move |entry| entry.has(is_theirs))
+    }
+
+    /// Takes a customer's number out, whose it is by `is_theirs`; how many entries had it. They go on to be counted by its shape.
+    pub fn forget(&mut self, is_theirs: &dyn Fn(&str) -> bool) -> usize {
+        let has = |text: &str| has(text, is_theirs);
+        let mut count = 0;
+        for ((pbx, context, exten), mut entry) in std::mem::take(&mut self.entries) {
+            let mut touched = exten.is_exact() && has(exten.as_str());
+            entry.exten = if touched { shape_of_customer(exten.as_str()) } else { exten };
+            for example in &mut entry.examples {
+                if !example.shortened && has(&example.exten) {
+                    example.exten = cut(&shortened(&example.exten, KEPT_DIGITS));
+                    example.shortened = true;
+                    touched = true;
+                }
+                if has(&example.channel) {
+                    example.channel = shortened(&example.channel, 0);
+                    touched = true;
+                }
+            }
+            count += usize::from(touched);
+            if has(&context) {
+                count += usize::from(!touched);
+                self.forgotten = self.forgotten.saturating_add(entry.count);
+                continue;
+            }
+            let key = (pbx, context, entry.exten.clone());
+            match self.entries.get_mut(&key) {
+                Some(known) => known.and(entry),
+                None => drop(self.entries.insert(key, entry)),
+            }
+        }
+        count
     }
 
     /// The entry that was quiet for longest goes.
@@ -149,9 +203,29 @@ impl Inbox {
 }
 
 impl Entry {
+    fn has(&self, is_theirs: &dyn Fn(&str) -> bool) -> bool {
+        let mut of_examples = self.examples.iter().flat_map(|example| [&example.exten, &example.channel]);
+        has(&self.context, is_theirs)
+            || has(self.exten.as_str(), is_theirs)
+            || of_examples.any(|text| has(text, is_theirs))
+    }
+
+    fn and(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first_ms = self.first_ms.min(other.first_ms);
+        self.last_ms = self.last_ms.max(other.last_ms);
+        let room = MOST_EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+
     fn exemplify(&mut self, sighting: &Sighting) {
+        let exten = match sighting.of_customer {
+            true => shortened(&sighting.exten, KEPT_DIGITS),
+            false => sighting.exten.clone(),
+        };
         let example = Example {
-            exten: cut(&sighting.exten),
+            exten: cut(&exten),
+            shortened: sighting.of_customer,
             channel: cut(endpoint_of(&sighting.channel)),
             trunk: sighting.trunk.as_deref().map(cut),
             at_ms: sighting.at_ms,
@@ -169,9 +243,13 @@ impl Entry {
         self.examples.iter().map(|example| Sighting {
             pbx: self.pbx,
             context: self.context.clone(),
-            exten: example.exten.clone(),
+            exten: match example.shortened {
+                true => example.exten.replace(ANY_DIGIT, SOME_DIGIT),
+                false => example.exten.clone(),
+            },
             channel: example.channel.clone(),
             trunk: example.trunk.clone(),
+            of_customer: example.shortened,
             at_ms: example.at_ms,
         })
     }
@@ -181,6 +259,44 @@ impl Entry {
 fn shape(number: &str) -> Pattern {
     let (first, rest) = number.split_at(1);
     format!("_{first}{}", "X".repeat(rest.len())).parse().unwrap_or_else(|_| Pattern::anything())
+}
+
+/// The first digit and the length, and whatever the house puts before: `_9*8XXXXXXXXXX`.
+fn shape_of_customer(exten: &str) -> Pattern {
+    let text = shortened(exten, 1);
+    // What a pattern would read as something else, a name above all, stands for any sign.
+    let plain = |sign: char| matches!(sign, '0'..='9' | '*' | '#' | '+' | ANY_DIGIT);
+    let is_number = exten.contains(|sign: char| sign.is_ascii_digit()) && text.chars().all(plain);
+    let pattern = is_number.then(|| format!("_{text}").parse().ok()).flatten();
+    pattern.unwrap_or_else(Pattern::anything)
+}
+
+/// Whether a text is a number, or has it in it.
+fn has(text: &str, is_theirs: &dyn Fn(&str) -> bool) -> bool {
+    is_theirs(text) || digits_of(text).any(is_theirs)
+}
+
+/// Digits in a row.
+fn digits_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|sign: char| !sign.is_ascii_digit()).filter(|digits| digits.len() >= LONG)
+}
+
+/// Digits of the longest number in it but the first `kept` ones are made unknown; of a short number all, and all of a name.
+fn shortened(exten: &str, kept: usize) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in exten.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
+        match runs.last_mut().filter(|(_, end)| *end == at) {
+            Some((_, end)) => *end = at + 1,
+            None => runs.push((at, at + 1)),
+        }
+    }
+    let Some((from, to)) = runs.into_iter().max_by_key(|(from, to)| to - from) else {
+        return exten.chars().map(|_| ANY_DIGIT).collect();
+    };
+    let kept = if to - from > LONG { kept } else { 0 };
+    let hidden = from + kept..to;
+    let sign = |(at, sign): (usize, char)| if hidden.contains(&at) { ANY_DIGIT } else { sign };
+    exten.char_indices().map(sign).collect()
 }
 
 fn cut(name: &str) -> String {

@@ -36,8 +36,28 @@ pub struct Sighting {
     /// The trunk by which the call came or goes, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
+    /// The extension is a customer's number, or has one in it: rules are asked by it, and it is not kept.
+    #[serde(default)]
+    pub of_customer: bool,
     /// When, ms since the Unix epoch.
     pub at_ms: i64,
+}
+
+/// A place was seen as often as this, in a time in which nobody said anything new of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sightings {
+    /// The first of them.
+    pub first: Sighting,
+    /// How many.
+    pub count: u64,
+    /// When the last was, ms since the Unix epoch.
+    pub last_ms: i64,
+}
+
+impl From<Sighting> for Sightings {
+    fn from(first: Sighting) -> Self {
+        Self { count: 1, last_ms: first.at_ms, first }
+    }
 }
 
 /// What a place is.

@@ -11,6 +11,7 @@ fn sighting(context: &str, exten: &str) -> Sighting {
         exten: exten.to_owned(),
         channel: "PJSIP/operator-a-0000001a".to_owned(),
         trunk: Some("operator-a".to_owned()),
+        of_customer: false,
         at_ms: 1_000,
     }
 }
@@ -142,7 +143,7 @@ fn the_inbox_counts_and_gives_examples() {
         (60, "PJSIP/c-00000004"),
         (70, "PJSIP/d-00000005"),
     ] {
-        inbox.note(&Sighting { at_ms, channel: channel.to_owned(), ..sighting("odd", "700") });
+        inbox.note(&Sighting { at_ms, channel: channel.to_owned(), ..sighting("odd", "700") }.into());
     }
     let entries: Vec<&Entry> = inbox.entries().collect();
     let [entry] = entries[..] else { panic!("{entries:?}") };
@@ -155,9 +156,9 @@ fn the_inbox_counts_and_gives_examples() {
 fn many_numbers_of_one_context_are_gathered_by_their_shape() {
     let mut inbox = Inbox::new(1_000);
     for number in 0..500 {
-        inbox.note(&sighting("outside", &format!("8495{number:07}")));
-        inbox.note(&sighting("outside", &format!("+7495{number:07}")));
-        inbox.note(&sighting("short", &number.to_string()));
+        inbox.note(&sighting("outside", &format!("8495{number:07}")).into());
+        inbox.note(&sighting("outside", &format!("+7495{number:07}")).into());
+        inbox.note(&sighting("short", &number.to_string()).into());
     }
     let of = |context: &str| inbox.entries().filter(|entry| entry.context == context).collect::<Vec<_>>();
     let shapes: Vec<(&str, u64)> = of("outside")
@@ -172,20 +173,75 @@ fn many_numbers_of_one_context_are_gathered_by_their_shape() {
     assert_eq!(inbox.forgotten(), 0);
 }
 
+/// A rule is found by what a number is, and whose it is is not told.
+#[test]
+fn customers_numbers_are_kept_by_their_shape() {
+    let mut inbox = Inbox::new(100);
+    let dialled = |exten: &str| Sighting { of_customer: true, ..sighting("internal", exten) };
+    for exten in
+        ["89161234567", "89031112233", "+79161234567", "9*89161234567", "1234567", "olga.petrova", "от89161234567"]
+    {
+        inbox.note(&dialled(exten).into());
+    }
+    let told = |entry: &Entry| format!("{} {} {}", entry.exten.as_str(), entry.count, entry.examples[0].exten);
+    assert_eq!(
+        inbox.entries().map(told).collect::<Vec<_>>(),
+        [
+            "* 2 XXXXXXXXXXXX",
+            "_+7XXXXXXXXXX 1 +7916XXXXXXX",
+            "_8XXXXXXXXXX 2 8916XXXXXXX",
+            "_9*8XXXXXXXXXX 1 9*8916XXXXXXX",
+            "_XXXXXXX 1 XXXXXXX",
+        ]
+    );
+    let kept = serde_json::to_string(&inbox.entries().collect::<Vec<_>>()).unwrap();
+    assert!(!["1234567", "1112233", "olga"].iter().any(|theirs| kept.contains(theirs)), "{kept}");
+    // The way out of the house is known by now, but for what is no number.
+    let out = |id, exten: &str| rule(id, What::Trunk, serde_json::json!({"exten": exten}));
+    let rules = Rules::new(vec![out(1, "_8NXXXXXXXXX"), out(2, "_+7ZXXXXXXXXX"), out(3, "_9*8."), out(4, "_XXXXXXX")]);
+    assert_eq!((inbox.settle(&rules), inbox.entries().count()), (4, 1));
+}
+
+/// What was kept before customers' numbers were told from others, or was not known to be one.
+#[test]
+fn a_customer_is_forgotten_and_counted_on() {
+    let mut inbox = Inbox::new(100);
+    let dahdi = Sighting { channel: "DAHDI/i1/89161234567-3".to_owned(), ..sighting("span", "700") };
+    let seen = [
+        sighting("internal", "89161234567"),
+        sighting("internal", "89162222222"),
+        Sighting { of_customer: true, ..sighting("internal", "89163333333") },
+        dahdi,
+        sighting("of-89161234567", "s"),
+    ];
+    seen.into_iter().for_each(|sighting| inbox.note(&sighting.into()));
+    let theirs = |text: &str| text == "89161234567";
+    assert_eq!(inbox.forget(&theirs), 3);
+    let told = |entry: &Entry| format!("{} {} {}", entry.context, entry.exten.as_str(), entry.count);
+    assert_eq!(
+        inbox.entries().map(told).collect::<Vec<_>>(),
+        ["internal 89162222222 1", "internal _8XXXXXXXXXX 2", "span 700 1"]
+    );
+    assert_eq!(inbox.forgotten(), 1);
+    let kept = serde_json::to_string(&inbox.entries().collect::<Vec<_>>()).unwrap();
+    assert!(!kept.contains("1234567"), "{kept}");
+    assert_eq!(inbox.forget(&theirs), 0);
+}
+
 #[test]
 fn a_full_inbox_forgets_what_was_quiet_for_longest_and_says_so() {
     let mut inbox = Inbox::new(2);
     for (context, at_ms) in [("a", 10), ("b", 20), ("a", 40), ("c", 30)] {
-        inbox.note(&Sighting { at_ms, ..sighting(context, "s") });
+        inbox.note(&Sighting { at_ms, ..sighting(context, "s") }.into());
     }
     let contexts: Vec<&str> = inbox.entries().map(|entry| entry.context.as_str()).collect();
     assert_eq!((contexts, inbox.forgotten()), (vec!["a", "c"], 1));
     let kept: Vec<Entry> = inbox.entries().cloned().collect();
     let json = serde_json::to_string(&kept).unwrap();
     let kept: Vec<Entry> = serde_json::from_str(&json).unwrap();
-    assert_eq!(Inbox::of(kept.clone(), 1, 2), inbox);
+    assert_eq!(Inbox::kept(kept.clone(), 1, 2), inbox);
     // A smaller one keeps the latest.
-    let smaller = Inbox::of(kept, 1, 1);
+    let smaller = Inbox::kept(kept, 1, 1);
     assert_eq!(
         (smaller.entries().map(|entry| entry.context.as_str()).collect::<Vec<_>>(), smaller.forgotten()),
         (vec!["a"], 2)
@@ -195,9 +251,9 @@ fn a_full_inbox_forgets_what_was_quiet_for_longest_and_says_so() {
 #[test]
 fn what_rules_know_by_now_leaves_the_inbox() {
     let mut inbox = Inbox::new(10);
-    inbox.note(&sighting("ext-queues", "700"));
-    inbox.note(&sighting("ext-queues", "s"));
-    inbox.note(&Sighting { at_ms: 1, ..sighting("ivr-1", "s") });
+    inbox.note(&sighting("ext-queues", "700").into());
+    inbox.note(&sighting("ext-queues", "s").into());
+    inbox.note(&Sighting { at_ms: 1, ..sighting("ivr-1", "s") }.into());
     let rules = Rules::new(vec![
         rule(1, What::Queue, serde_json::json!({"context": "ext-queues", "exten": "_X!"})),
         rule(2, What::Menu, serde_json::json!({"context": "ivr-*", "valid_from_ms": 500})),
@@ -207,20 +263,28 @@ fn what_rules_know_by_now_leaves_the_inbox() {
     assert_eq!(left, [("ext-queues", "s"), ("ivr-1", "s")]);
 
     // One example that is still unknown keeps the entry.
-    inbox.note(&Sighting { channel: "PJSIP/intercom-0000000a".to_owned(), ..sighting("ext-queues", "s") });
+    inbox.note(&Sighting { channel: "PJSIP/intercom-0000000a".to_owned(), ..sighting("ext-queues", "s") }.into());
     let door = rule(3, What::Service, serde_json::json!({"channel": "PJSIP/intercom"}));
     assert_eq!(inbox.settle(&Rules::new(vec![door])), 0);
 }
 
 #[test]
 fn the_rules_in_the_manual_are_read() {
-    #[derive(serde::Deserialize)]
-    struct Example {
-        rule: Vec<Rule>,
-    }
     let manual = include_str!("../../../../docs/admin/classification.md");
     let text = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let rules = Rules::new(toml::from_str::<Example>(text).unwrap().rule);
+    let said = crate::apply::parse("manual", text).unwrap().classification;
+    let rules = (1..).zip(said).map(|(id, said)| Rule {
+        id: RuleId(id),
+        pbx: PbxId(1),
+        context: said.context,
+        exten: said.exten,
+        trunk: said.trunk,
+        channel: said.channel,
+        meaning: Meaning { what: said.what, id: None },
+        valid_from_ms: said.valid_from.map(|from| from.0),
+        valid_to_ms: said.valid_to.map(|to| to.0),
+    });
+    let rules = Rules::new(rules.collect());
     assert_eq!(rules.check(), []);
     let at_ms = 1_772_323_200_000;
     let number = Sighting { at_ms, ..sighting("from-trunk", "74951234567") };
@@ -229,7 +293,7 @@ fn the_rules_in_the_manual_are_read() {
     assert_eq!(decided(&rules, &sighting("ext-queues", "700")), Some((What::Queue, 1)));
     assert_eq!(decided(&rules, &sighting("ivr-1", "s")), Some((What::Menu, 3)));
     // A misspelt line is refused.
-    assert!(toml::from_str::<Example>(&text.replace("context", "contxt")).is_err());
+    assert!(crate::apply::parse("manual", &text.replace("context", "contxt")).is_err());
 }
 
 /// Context and extension, and what is proposed of it: what, context, extension.
@@ -238,7 +302,7 @@ type Row = (&'static str, &'static str, Option<(What, &'static str, &'static str
 fn proposed(rows: &[Row]) {
     let mut inbox = Inbox::new(1_000);
     for (context, exten, _) in rows {
-        inbox.note(&sighting(context, exten));
+        inbox.note(&sighting(context, exten).into());
     }
     let proposals = propose(inbox.entries());
     for (context, exten, expected) in rows {
@@ -318,8 +382,8 @@ fn dialects_are_told_by_their_contexts() {
 #[test]
 fn proposals_of_two_pbxs_are_apart() {
     let mut inbox = Inbox::new(10);
-    inbox.note(&sighting("ext-queues", "700"));
-    inbox.note(&Sighting { pbx: PbxId(2), ..sighting("my-queues", "700") });
+    inbox.note(&sighting("ext-queues", "700").into());
+    inbox.note(&Sighting { pbx: PbxId(2), ..sighting("my-queues", "700") }.into());
     let told: Vec<(i64, Why)> = propose(inbox.entries()).iter().map(|it| (it.pbx.0, it.why)).collect();
     assert_eq!(told, [(1, Why::FreePbx), (2, Why::Word)]);
 }
@@ -337,7 +401,15 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 
 fn any_sighting() -> impl Strategy<Value = Sighting> {
     ("[ab]{0,2}", "[12]{0,3}", "[ab]{0,2}", prop::option::of("[ab]{1,2}"), 0..20i64).prop_map(
-        |(context, exten, channel, trunk, at_ms)| Sighting { pbx: PbxId(1), context, exten, channel, trunk, at_ms },
+        |(context, exten, channel, trunk, at_ms)| Sighting {
+            pbx: PbxId(1),
+            context,
+            exten,
+            channel,
+            trunk,
+            of_customer: false,
+            at_ms,
+        },
     )
 }
 
@@ -369,7 +441,7 @@ proptest! {
     fn the_inbox_is_bounded_and_counts_everything(seen in prop::collection::vec((".{0,100}", "(.{0,100}|[0-9+]{0,16})", any::<i64>()), 0..40), most in 0..12usize) {
         let mut inbox = Inbox::new(most);
         for (context, exten, at_ms) in &seen {
-            inbox.note(&Sighting { at_ms: *at_ms, ..sighting(context, exten) });
+            inbox.note(&Sighting { at_ms: *at_ms, ..sighting(context, exten) }.into());
         }
         prop_assert!(inbox.entries().count() <= most.max(1));
         let counted: u64 = inbox.entries().map(|entry| entry.count).sum();
@@ -382,6 +454,6 @@ proptest! {
         let _ = propose(inbox.entries());
         let json = serde_json::to_string(&inbox.entries().collect::<Vec<_>>()).unwrap();
         let kept: Vec<Entry> = serde_json::from_str(&json).unwrap();
-        prop_assert_eq!(&Inbox::of(kept, inbox.forgotten(), most), &inbox);
+        prop_assert_eq!(&Inbox::kept(kept, inbox.forgotten(), most), &inbox);
     }
 }

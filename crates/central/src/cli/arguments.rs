@@ -5,6 +5,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::classify::NamePattern;
+use crate::store::Moment;
+
 /// linedesk-central: the server that operators' workstations live from.
 #[derive(Debug, Parser)]
 #[command(name = "linedesk-central", version)]
@@ -33,6 +36,24 @@ pub(super) enum Command {
     /// PBXs.
     #[command(subcommand)]
     Pbx(PbxCommand),
+    /// Trunks, and lines between PBXs.
+    #[command(subcommand)]
+    Line(ListCommand),
+    /// Telephone numbers.
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// Projects.
+    #[command(subcommand)]
+    Project(ListCommand),
+    /// Numbers that customers dial.
+    #[command(subcommand)]
+    ExternalNumber(ListCommand),
+    /// Groups of people.
+    #[command(subcommand)]
+    Group(ListCommand),
+    /// What the places of a dialplan are.
+    #[command(subcommand)]
+    Classification(ClassificationCommand),
     /// Queues.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -45,6 +66,12 @@ pub(super) enum Command {
     /// Break reasons.
     #[command(subcommand)]
     Reason(ReasonCommand),
+    /// What is kept of customers. Each use stands in the audit log, without the number.
+    #[command(subcommand)]
+    Customer(CustomerCommand),
+    /// Calls that are over.
+    #[command(subcommand)]
+    Call(CallCommand),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +131,24 @@ pub(super) enum PbxCommand {
     Add(PbxAdd),
     /// Show all.
     List,
+    /// Ask it for its queues, members and endpoints, and keep what it says for `propose`.
+    Look {
+        /// Its name.
+        name: String,
+    },
+    /// Show what was seen there and is not known here, with the keys to confirm it by.
+    Propose {
+        /// Its name.
+        name: String,
+    },
+    /// Take in what `propose` shows.
+    Confirm {
+        /// Its name.
+        name: String,
+        /// Keys, or patterns of them: phone:101, 'phone:*'. They are taken in this order.
+        #[arg(required = true, value_parser = pattern)]
+        keys: Vec<NamePattern>,
+    },
     /// Whether commands are sent to it.
     Managed {
         /// Its name.
@@ -111,6 +156,17 @@ pub(super) enum PbxCommand {
         /// On or off.
         #[arg(value_enum)]
         managed: OnOff,
+    },
+    /// Look what its configuration lacks. Only asks: nothing on the PBX is changed.
+    Test {
+        /// Its name.
+        name: String,
+        /// Listen to its events for so many seconds. A call to a queue meanwhile shows most.
+        #[arg(long, value_name = "SECONDS")]
+        watch: Option<u64>,
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -151,6 +207,49 @@ pub(super) struct PbxAdd {
     /// PEM file of a certification authority for SIP over TLS, besides the system's.
     #[arg(long)]
     pub(super) tls_ca: Option<PathBuf>,
+}
+
+/// Of what `apply` alone enters.
+#[derive(Debug, Subcommand)]
+pub(super) enum ListCommand {
+    /// Show all.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClassificationCommand {
+    /// Show all rules.
+    List,
+    /// Show what was seen and no rule knows.
+    Inbox,
+    /// Show rules for what is in the inbox, with the ids to confirm them by.
+    Propose {
+        /// PBX by name.
+        pbx: String,
+    },
+    /// Take proposed rules.
+    Confirm {
+        /// Their ids.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NumberCommand {
+    /// Show what a number means, and what would be dialled for it.
+    Explain {
+        /// As it was written.
+        text: String,
+        /// PBX; may be left out when there is only one.
+        #[arg(long)]
+        pbx: Option<String>,
+        /// Only as the caller's number on this line.
+        #[arg(long)]
+        line: Option<String>,
+    },
+    /// Show all number plans and whose they are.
+    Plans,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -265,6 +364,75 @@ pub(super) enum ReasonCommand {
     },
     /// Show all.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CallCommand {
+    /// Show one, and what joined its channels.
+    Show {
+        /// Its id.
+        id: u64,
+        /// As JSON, with all that is kept of it.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show those that began between two moments, the earliest first.
+    List {
+        /// From this moment, as 2026-12-01 or 2026-12-01T08:00:00+03:00; without an offset it is UTC.
+        #[arg(value_parser = moment)]
+        from: Moment,
+        /// To this one.
+        #[arg(value_parser = moment)]
+        to: Moment,
+        /// As JSON, one a line, with all that is kept of them.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell calls again from their raw material, which is kept for 14 days: those that ended between two moments.
+    Derive {
+        /// From this moment, as 2026-12-01 or 2026-12-01T08:00:00+03:00; without an offset it is UTC.
+        #[arg(value_parser = moment)]
+        from: Moment,
+        /// To this one.
+        #[arg(value_parser = moment)]
+        to: Moment,
+    },
+    /// Split one between two of its channels that were joined wrongly; `show` tells what joined them.
+    Split {
+        /// Its id.
+        id: u64,
+        /// Uniqueid of a channel.
+        one: String,
+        /// Uniqueid of another, which is of a different call.
+        two: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CustomerCommand {
+    /// Show numbers, names and calls of one.
+    Find(CustomerArgs),
+    /// Print all that is kept of one, as JSON, for himself. What other people are in his calls is left out.
+    Export(CustomerArgs),
+    /// Forget one: numbers, names and values go for good, calls and figures stay. Backups are not changed.
+    Erase(CustomerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CustomerArgs {
+    /// A number of his, as it is shown or dialled.
+    pub(super) number: String,
+    /// Also numbers that are likely the same: ten digits or more agree, and what stands before them can be a prefix.
+    #[arg(long)]
+    pub(super) likely: bool,
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    text.parse()
+}
+
+fn pattern(text: &str) -> Result<NamePattern, String> {
+    text.parse().map_err(|error: crate::classify::NotANamePattern| error.to_string())
 }
 
 /// A word of the contract.

@@ -1,6 +1,13 @@
 //! The command line. Secrets come from standard input, never from arguments, which every user of the machine can read.
 
 mod arguments;
+mod call;
+mod classification;
+mod customer;
+mod directory;
+mod examine;
+mod look;
+mod number;
 
 pub use arguments::Cli;
 
@@ -17,7 +24,8 @@ use arguments::{
 use crate::config::{Config, NewConfig};
 use crate::server::Server;
 use crate::store::{
-    CodesInput, Input, Location, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput, Store, UserInput,
+    CodesInput, FiguresInput, Input, Location, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, SipInput,
+    Store, UserInput,
 };
 
 impl Cli {
@@ -38,14 +46,30 @@ impl Cli {
                     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
                 };
                 let input = crate::apply::parse(&file.display().to_string(), &text)?;
-                self.store().await?.take(&input).await
+                let store = self.store().await?;
+                let warnings = crate::apply::carry_out(&store.0, &input).await?;
+                if input.tenant.retention.is_given() {
+                    say(&store.0.retention().await?.to_string())?;
+                }
+                store.0.close().await;
+                warn(&warnings)
             }
             Command::User(ref command) => self.user(command).await,
             Command::Pbx(ref command) => self.pbx(command).await,
+            Command::Line(_) => self.lines().await,
+            Command::Project(_) => self.projects().await,
+            Command::ExternalNumber(_) => self.external_numbers().await,
+            Command::Group(_) => self.groups().await,
+            Command::Classification(ref command) => self.classification(command).await,
+            Command::Number(ref command) => self.number(command).await,
             Command::Queue(ref command) => self.queue(command).await,
             Command::Phone(ref command) => self.phone(command).await,
             Command::Member(ref command) => self.member(command).await,
             Command::Reason(ref command) => self.reason(command).await,
+            Command::Call(ref command) => call::run(self.store().await?.0, &Config::read(&self.config)?, command).await,
+            Command::Customer(ref command) => {
+                customer::run(self.store().await?.0, &Config::read(&self.config)?, command).await
+            }
         }
     }
 
@@ -83,6 +107,9 @@ impl Cli {
             display_name: None,
             role: None,
             password: None,
+            tracked: None,
+            tracked_from: None,
+            tracked_until: None,
             phones: Vec::new(),
             members: Vec::new(),
         };
@@ -134,9 +161,13 @@ impl Cli {
                     })
                     .await
             }
+            PbxCommand::Look { name } => look::look(&store.0, name).await,
+            PbxCommand::Propose { name } => directory::propose(&store.0, name).await,
+            PbxCommand::Confirm { name, keys } => directory::confirm(&store.0, name, keys).await,
             PbxCommand::Managed { name, managed } => {
                 Ok(store.0.set_managed(name, matches!(managed, OnOff::On)).await?)
             }
+            PbxCommand::Test { name, watch, json } => examine::examine(store.0, name, *watch, *json).await,
             PbxCommand::Add(add) => {
                 let tls_ca_pem = add
                     .tls_ca
@@ -161,9 +192,14 @@ impl Cli {
                     username: add.username.clone(),
                     secret: secret(add.secret_stdin)?,
                     tls: add.tls.map(|tls| matches!(tls, OnOff::On)),
+                    links: None,
                     managed: None,
                     sip,
                     codes: CodesInput::default(),
+                    number_plan: None,
+                    mirror_of: None,
+                    member_template: None,
+                    lines: Vec::new(),
                 };
                 store.take(&Input { pbxs: vec![pbx], ..Input::default() }).await
             }
@@ -193,10 +229,11 @@ impl Cli {
             PhoneCommand::List => {
                 store
                     .list(|config| {
-                        let line = |phone: &crate::store::Phone| {
-                            format!("{}\t{}\tuser {}\tpbx {}", phone.id, phone.number, phone.user, phone.pbx)
+                        let line = |phone: &crate::directory::PhonePlace| {
+                            let whose = phone.user.map_or_else(|| "nobody's".to_owned(), |user| format!("user {user}"));
+                            format!("{}\t{}\t{whose}\tpbx {}", phone.id, phone.number, phone.pbx)
                         };
-                        config.phones.values().map(line).collect()
+                        config.house.phones.values().map(line).collect()
                     })
                     .await
             }
@@ -205,6 +242,7 @@ impl Cli {
                     pbx: pbx.clone(),
                     number: number.clone(),
                     secret: secret(*secret_stdin)?,
+                    kind: None,
                     sip_user: sip_user.clone(),
                     auth_user: auth_user.clone(),
                     display_name: display_name.clone(),
@@ -288,6 +326,8 @@ impl QueueCommand {
                 name: name.clone(),
                 project: project.clone(),
                 greeting: greeting.clone(),
+                managed_by: crate::directory::ManagedBy::Pbx,
+                figures: FiguresInput::default(),
             }),
         }
     }
@@ -298,9 +338,9 @@ struct Administration(Store);
 
 impl Administration {
     async fn take(self, input: &Input) -> anyhow::Result<()> {
-        crate::apply::carry_out(&self.0, input).await?;
+        let warnings = crate::apply::carry_out(&self.0, input).await?;
         self.0.close().await;
-        Ok(())
+        warn(&warnings)
     }
 
     async fn take_for(self, username: &str, phones: Vec<PhoneInput>, members: Vec<MemberInput>) -> anyhow::Result<()> {
@@ -309,8 +349,17 @@ impl Administration {
                 "there is no user {username}; add the user first: `linedesk-central user add {username} --password-stdin`"
             );
         };
-        let user =
-            UserInput { username: user.username, display_name: None, role: None, password: None, phones, members };
+        let user = UserInput {
+            username: user.username,
+            display_name: None,
+            role: None,
+            password: None,
+            tracked: None,
+            tracked_from: None,
+            tracked_until: None,
+            phones,
+            members,
+        };
         self.take(&Input { users: vec![user], ..Input::default() }).await
     }
 
@@ -338,13 +387,21 @@ fn secret(from_stdin: bool) -> anyhow::Result<Option<Secret>> {
     Ok(Some(Secret::new(text)))
 }
 
+/// What was taken and may not be meant so.
+fn warn(warnings: &[String]) -> anyhow::Result<()> {
+    for warning in warnings {
+        writeln!(std::io::stderr(), "taken, but: {warning}").context("cannot write to standard error")?;
+    }
+    Ok(())
+}
+
 fn say(line: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let _log = crate::log::start(config)?;
-    let server = Server::start(config, Arc::new(crate::links::Ami)).await?;
+    let server = Server::start(config, Arc::<crate::links::Ami>::default()).await?;
     tracing::info!(url = server.url(), "listening");
     say(&serde_json::json!({ "listening": server.url() }).to_string())?;
     server.serve_until(stop_signal()?).await?;

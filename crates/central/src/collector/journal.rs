@@ -12,14 +12,17 @@ use std::path::{Path, PathBuf};
 
 use calls::Assembly;
 
-/// A segment is left for a new one at this size.
+/// A segment is left for a new one when it grew by this, and by as much as it began with.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Longest record; a longer one is no journal.
 const MAX_RECORD: usize = 256 * 1024 * 1024;
 
-/// What a file begins with: name and version of the format.
-const MAGIC: &[u8; 8] = b"ldcalls1";
+/// What a file begins with: name and version of the format; then when it was begun, ms since the Unix epoch, eight bytes.
+const MAGIC: &[u8; 8] = b"ldcalls2";
+
+/// Directory of the segments that are no longer needed here.
+const DONE: &str = "done";
 
 /// Why the journal cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +40,36 @@ pub struct JournalError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(u64);
 
+impl Place {
+    pub(super) fn of(number: u64) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// A segment that is no longer needed to tell calls: their raw material.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The file; whoever takes it moves it away.
+    pub path: PathBuf,
+    /// Which it was.
+    pub place: Place,
+    /// When it was begun.
+    pub from_ms: i64,
+    /// When it was left.
+    pub to_ms: i64,
+}
+
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {
     directory: PathBuf,
     segment: Segment,
+    /// Segments that were done when the last process ended.
+    left: Vec<Done>,
     /// Calls that ended in a segment and are not stored yet.
     waiting: BTreeMap<Place, usize>,
     bytes_before: u64,
@@ -52,6 +80,8 @@ struct Segment {
     place: Place,
     file: File,
     bytes: u64,
+    /// What was live at its begin.
+    began_with: u64,
 }
 
 impl Journal {
@@ -59,33 +89,45 @@ impl Journal {
     ///
     /// # Errors
     /// When the directory cannot be made, read or written.
-    pub fn open(directory: &Path, assembly: &mut Assembly) -> Result<Self, JournalError> {
+    pub fn open(directory: &Path, assembly: &mut Assembly, now_ms: i64) -> Result<Self, JournalError> {
         let named = |what| {
             let path = directory.to_owned();
             move |source| JournalError { path, what, source }
         };
-        std::fs::create_dir_all(directory).map_err(named("made"))?;
+        std::fs::create_dir_all(directory.join(DONE)).map_err(named("made"))?;
         let segments = list(directory).map_err(named("listed"))?;
         let mut bytes_before = 0;
-        for (at, place) in segments.iter().enumerate() {
+        for place in &segments {
             let path = path_of(directory, *place);
             let text = read(&path).map_err(named("read"))?;
             bytes_before += text.len() as u64;
-            let mut records = Records { rest: text.strip_prefix(MAGIC).unwrap_or_default() };
-            // The first record says what was live; those who come from the segment before know it.
-            let live = records.next();
-            for record in live.filter(|_| at == 0).into_iter().chain(records) {
+            let Some((_, rest)) = begun(&text) else {
+                tracing::warn!(
+                    path = %path.display(),
+                    "this part of the journal of calls is of another version of the program or damaged, and is passed over: calls \
+                     that were under way in it may be missing"
+                );
+                continue;
+            };
+            // Each begins with what was live, which mends what the end of the one before may have lost.
+            let mut records = Records { rest };
+            for record in records.by_ref() {
                 if let Err(error) = assembly.replay(record) {
                     tracing::warn!(path = %path.display(), %error, "{error}");
                 }
+            }
+            if !records.rest.is_empty() {
+                let bytes = records.rest.len();
+                tracing::info!(path = %path.display(), bytes, "the last {bytes} bytes of a journal of calls were not written to their end");
             }
         }
         // All of it stands in the new segment from the begin.
         drop(assembly.take_journal());
         let next = Place(segments.last().map_or(1, |last| last.0 + 1));
-        let segment = begin(directory, next, assembly).map_err(named("written"))?;
+        let left = done(directory).map_err(named("listed"))?;
+        let segment = begin(directory, next, assembly, now_ms).map_err(named("written"))?;
         let waiting = segments.into_iter().map(|place| (place, 0)).collect();
-        Ok(Self { directory: directory.to_owned(), segment, waiting, bytes_before })
+        Ok(Self { directory: directory.to_owned(), segment, left, waiting, bytes_before })
     }
 
     /// Where what is written now will stand.
@@ -123,6 +165,12 @@ impl Journal {
         self.segment.place
     }
 
+    /// Whether all calls that ended in it are stored.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.waiting.values().all(|waiting| *waiting == 0)
+    }
+
     /// A call that ended there is stored.
     pub fn stored(&mut self, place: Place) {
         if let Some(waiting) = self.waiting.get_mut(&place) {
@@ -130,41 +178,89 @@ impl Journal {
         }
     }
 
-    /// Begins a new segment where this one is long, or `now` says so, and deletes those that nobody needs; gives these.
+    /// Begins a new segment where this one is long, or `now` says so, and gives those that nobody needs any more.
     ///
     /// # Errors
     /// When it cannot be written; the journal goes on in the old segment.
-    pub fn turn(&mut self, assembly: &Assembly, now: bool) -> Result<Vec<Vec<u8>>, JournalError> {
-        if !now && self.segment.bytes < SEGMENT_BYTES {
+    pub fn turn(&mut self, assembly: &Assembly, now: bool, now_ms: i64) -> Result<Vec<Done>, JournalError> {
+        let grown = self.segment.bytes - self.segment.began_with;
+        if !now && grown < SEGMENT_BYTES.max(self.segment.began_with) {
             return Ok(Vec::new());
         }
         let named = |what| {
             let path = self.directory.clone();
             move |source| JournalError { path, what, source }
         };
-        let next = begin(&self.directory, Place(self.segment.place.0 + 1), assembly).map_err(named("written"))?;
+        let next =
+            begin(&self.directory, Place(self.segment.place.0 + 1), assembly, now_ms).map_err(named("written"))?;
         let last = std::mem::replace(&mut self.segment, next);
         self.bytes_before += last.bytes;
         self.waiting.entry(last.place).or_default();
-        let mut done = Vec::new();
+        let mut done = std::mem::take(&mut self.left);
         while let Some((place, 0)) = self.waiting.first_key_value().map(|(place, waiting)| (*place, *waiting)) {
             if place == self.segment.place {
                 break;
             }
-            let path = path_of(&self.directory, place);
-            let bytes = read(&path).map_err(named("read"))?;
-            std::fs::remove_file(&path).map_err(named("cleared"))?;
+            // What cannot be cleared now is tried again at the next turn; the new segment stands all the same.
+            match set_aside(&self.directory, place, now_ms) {
+                Ok((segment, bytes)) => {
+                    self.bytes_before = self.bytes_before.saturating_sub(bytes);
+                    done.push(segment);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => {
+                    let error = named("cleared")(source);
+                    tracing::warn!(%error, "{error}");
+                    break;
+                }
+            }
             self.waiting.remove(&place);
-            self.bytes_before = self.bytes_before.saturating_sub(bytes.len() as u64);
-            done.push(bytes);
         }
         Ok(done)
     }
 }
 
+/// Moves a segment to those that are done; it, and its bytes.
+fn set_aside(directory: &Path, place: Place, now_ms: i64) -> std::io::Result<(Done, u64)> {
+    let path = path_of(directory, place);
+    let mut header = [0; 16];
+    let mut file = File::open(&path)?;
+    let bytes = file.metadata()?.len();
+    let from_ms = match file.read_exact(&mut header) {
+        Ok(()) => begun(&header).map_or(now_ms, |(at, _)| at),
+        // Cut off at its very begin.
+        Err(_) => now_ms,
+    };
+    let done = directory.join(DONE).join(format!("{:010}-{from_ms}-{now_ms}.calls", place.0));
+    std::fs::rename(&path, &done)?;
+    Ok((Done { path: done, place, from_ms, to_ms: now_ms }, bytes))
+}
+
+/// Segments that are done and that nobody took.
+fn done(directory: &Path) -> std::io::Result<Vec<Done>> {
+    let mut segments = Vec::new();
+    for entry in std::fs::read_dir(directory.join(DONE))? {
+        let path = entry?.path();
+        let named = path.file_stem().and_then(|name| name.to_str()).and_then(|name| {
+            let mut parts = name.split('-').map(str::parse::<i64>);
+            let (place, from_ms, to_ms) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+            Some((Place(u64::try_from(place).ok()?), from_ms, to_ms))
+        });
+        segments.extend(named.map(|(place, from_ms, to_ms)| Done { path, place, from_ms, to_ms }));
+    }
+    segments.sort_by_key(|segment| segment.place);
+    Ok(segments)
+}
+
+/// When a segment was begun, and its records; nothing where it is none.
+pub(super) fn begun(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (at, records) = text.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
+    Some((i64::from_le_bytes(*at), records))
+}
+
 /// Records of a segment, up to the first that is not whole.
-struct Records<'s> {
-    rest: &'s [u8],
+pub(super) struct Records<'s> {
+    pub(super) rest: &'s [u8],
 }
 
 impl<'s> Iterator for Records<'s> {
@@ -183,25 +279,33 @@ impl<'s> Iterator for Records<'s> {
     }
 }
 
-fn begin(directory: &Path, place: Place, assembly: &Assembly) -> std::io::Result<Segment> {
+fn begin(directory: &Path, place: Place, assembly: &Assembly, now_ms: i64) -> std::io::Result<Segment> {
     let path = path_of(directory, place);
     let new = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&new)?;
     file.write_all(MAGIC)?;
-    let mut segment = Segment { place, file, bytes: MAGIC.len() as u64 };
+    file.write_all(&now_ms.to_le_bytes())?;
+    let mut segment = Segment { place, file, bytes: MAGIC.len() as u64 + 8, began_with: 0 };
     append(&mut segment, &assembly.dump())?;
+    segment.began_with = segment.bytes;
     // It counts as there once it is whole: what stands in it stands in the segment before too.
     segment.file.sync_data()?;
     std::fs::rename(&new, &path)?;
     Ok(segment)
 }
 
-fn append(segment: &mut Segment, record: &[u8]) -> std::io::Result<()> {
+/// A record as it stands in a segment.
+pub(super) fn framed(record: &[u8]) -> std::io::Result<Vec<u8>> {
     let length = u32::try_from(record.len()).map_err(std::io::Error::other)?;
     let mut bytes = Vec::with_capacity(record.len() + 8);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&crc32fast::hash(record).to_le_bytes());
     bytes.extend_from_slice(record);
+    Ok(bytes)
+}
+
+fn append(segment: &mut Segment, record: &[u8]) -> std::io::Result<()> {
+    let bytes = framed(record)?;
     segment.file.write_all(&bytes)?;
     segment.bytes += bytes.len() as u64;
     Ok(())
@@ -230,32 +334,10 @@ fn list(directory: &Path) -> std::io::Result<Vec<Place>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{House, events};
     use super::{Journal, Place};
-    use ami::{Event, Frame, Message, Parser};
-    use calls::{Assembly, Directory, LINGER_MS, PbxIx, Who};
-
-    const STREAM: &str = include_str!("../../../ami/tests/data/asterisk22-queue-call.txt");
-
-    #[derive(Debug)]
-    struct House;
-
-    impl Directory for House {
-        fn who(&self, _: PbxIx, endpoint: &str) -> Who {
-            if endpoint.contains("/trunk") { Who::Trunk } else { Who::Phone }
-        }
-    }
-
-    fn events() -> Vec<Message> {
-        let mut parser = Parser::new();
-        parser.push(STREAM.as_bytes());
-        let mut events = Vec::new();
-        while let Some(frame) = parser.next_frame().unwrap() {
-            if let Frame::Message(message) = frame {
-                events.push(message);
-            }
-        }
-        events
-    }
+    use ami::Event;
+    use calls::{Assembly, LINGER_MS, PbxIx};
 
     fn fresh() -> Assembly {
         let mut assembly = Assembly::new();
@@ -271,7 +353,7 @@ mod tests {
     /// Killed after each event in turn, also in the middle of a record, also right after a new segment: the same call.
     #[test]
     fn killed_at_any_point_the_same_calls_are_told() {
-        let events = events();
+        let events = events(0);
         let mut whole = fresh();
         for (at, message) in events.iter().enumerate() {
             whole.event(PbxIx(0), at as i64 * 100, &Event::read(message));
@@ -281,12 +363,12 @@ mod tests {
         for killed in (0..events.len()).step_by(3) {
             let directory = tempfile::tempdir().unwrap();
             let mut assembly = fresh();
-            let mut journal = Journal::open(directory.path(), &mut assembly).unwrap();
+            let mut journal = Journal::open(directory.path(), &mut assembly, 1).unwrap();
             for (at, message) in events[..killed].iter().enumerate() {
                 assembly.event(PbxIx(0), at as i64 * 100, &Event::read(message));
                 journal.write(&assembly.take_journal()).unwrap();
                 if at % 40 == 39 {
-                    journal.turn(&assembly, true).unwrap();
+                    journal.turn(&assembly, true, 2).unwrap();
                 }
             }
             let path = super::path_of(directory.path(), journal.place());
@@ -295,7 +377,7 @@ mod tests {
                 .unwrap();
             drop((assembly, journal));
             let mut again = fresh();
-            let mut journal = Journal::open(directory.path(), &mut again).unwrap();
+            let mut journal = Journal::open(directory.path(), &mut again, 1).unwrap();
             for (at, message) in events.iter().enumerate().skip(killed) {
                 again.event(PbxIx(0), at as i64 * 100, &Event::read(message));
                 journal.write(&again.take_journal()).unwrap();
@@ -308,15 +390,15 @@ mod tests {
     fn a_segment_goes_when_its_calls_are_stored() {
         let directory = tempfile::tempdir().unwrap();
         let mut assembly = fresh();
-        let mut journal = Journal::open(directory.path(), &mut assembly).unwrap();
+        let mut journal = Journal::open(directory.path(), &mut assembly, 1).unwrap();
         let first = journal.ended(2);
         assert_eq!(first, Place(1));
-        assert!(journal.turn(&assembly, true).unwrap().is_empty(), "two calls are not stored");
+        assert!(journal.turn(&assembly, true, 2).unwrap().is_empty(), "two calls are not stored");
         journal.stored(first);
-        assert!(journal.turn(&assembly, true).unwrap().is_empty(), "one is not");
+        assert!(journal.turn(&assembly, true, 2).unwrap().is_empty(), "one is not");
         journal.stored(first);
-        assert_eq!(journal.turn(&assembly, true).unwrap().len(), 3, "it, and those after it in which nothing ended");
+        assert_eq!(journal.turn(&assembly, true, 2).unwrap().len(), 3, "it, and those after it in which nothing ended");
         assert_eq!(super::list(directory.path()).unwrap(), [journal.place()]);
-        assert!(journal.turn(&assembly, false).unwrap().is_empty(), "a short one is kept");
+        assert!(journal.turn(&assembly, false, 2).unwrap().is_empty(), "a short one is kept");
     }
 }

@@ -4,10 +4,31 @@
 //! is on disk before what follows from it is told to others, so a process that is killed tells the same calls again, with the
 //! same ids, when it comes back.
 
+mod again;
+mod collecting;
+mod forgetting;
+mod house;
 mod journal;
+mod keeper;
+mod noticing;
+mod overflow;
+mod raw;
 mod thread;
 mod time;
+mod unknown;
 
-pub use journal::{Journal, JournalError, Place};
-pub use thread::{Collector, Handle, Input, Output, Settings};
+#[cfg(test)]
+mod keeping_tests;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use again::{Again, AgainError, Teller};
+pub use collecting::{Collecting, House};
+pub use forgetting::{InFiles, forget};
+pub use journal::{Done, Journal, JournalError, Place};
+pub use keeper::{Keeper, Live, State};
+pub use noticing::{Notice, Notices};
+pub use overflow::{Overflow, Waiting};
+pub use raw::Raw;
+pub use thread::{Collector, Handle, Input, Inputs, Lists, Output, Settings, StartError, WeakHandle, inputs};
 pub use time::PbxTime;

@@ -2,22 +2,33 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ami::{Event, Message};
-use calls::{Assembly, Call, Directory, Ended, Figures, PbxIx, Snapshot};
-use tokio::sync::mpsc;
+use calls::{Assembly, Changed, Directory, Ended, Figures, Look, PbxIx, Snapshot};
+use tokio::sync::{Notify, mpsc};
 
-use super::journal::{Journal, JournalError, Place};
+use super::journal::{Done, Journal, JournalError, Place};
+use crate::directory::ObservedPbx;
 
 /// Live calls are told so often at most; what changes in between is told once.
-const TELL_EVERY: Duration = Duration::from_millis(50);
+const TELL_EVERY: Duration = Duration::from_millis(5);
+
+/// … and so often while more waits to be taken in: then what was told would be out of date at once.
+const TELL_BEHIND: Duration = Duration::from_millis(50);
+
+/// Calls that are over are told so often at least, though nothing comes.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A journal that nobody writes much into is begun anew so often, so that its old parts go.
 const TURN_EVERY: Duration = Duration::from_secs(60);
 
 /// A journal that broke is tried again so often.
 const MEND_EVERY: Duration = Duration::from_secs(1);
+
+/// Events that wait for it at most, some seconds of a busy house; what comes beyond waits where it is read from the socket.
+const MOST_BEHIND: usize = 20_000;
 
 /// Without any call nothing is due but the journal.
 const IDLE: Duration = Duration::from_secs(1);
@@ -43,8 +54,12 @@ pub struct Settings {
 pub enum Input {
     /// Events of a PBX in order, each with its corrected time in ms.
     Events(PbxIx, Vec<(i64, Message)>),
-    /// The link to a PBX ended at this moment.
-    Lost(PbxIx, i64),
+    /// The link to a PBX stood at this moment, whether anything was said or not.
+    Heard(PbxIx, i64),
+    /// The link to a PBX ended.
+    Lost(PbxIx),
+    /// A PBX is no longer one of ours.
+    Removed(PbxIx),
     /// What a PBX has: the lists, and when they were asked for and had come.
     Lists {
         /// Which.
@@ -53,8 +68,8 @@ pub enum Input {
         asked_ms: i64,
         /// When the last had come.
         came_ms: i64,
-        /// CoreShowChannels, BridgeList and QueueStatus, all in one.
-        list: Vec<Message>,
+        /// The lists.
+        lists: Lists,
     },
     /// The Call-ID of a channel's SIP dialog.
     SipCallId {
@@ -69,23 +84,86 @@ pub enum Input {
     },
     /// Ids that were reserved for calls.
     Ids(std::ops::Range<u64>),
-    /// What endpoints are, from now on.
-    Directory(Arc<dyn Directory + Send + Sync>),
+    /// What the house is, from now on.
+    House {
+        /// What endpoints are.
+        directory: Arc<dyn Directory + Send + Sync>,
+        /// Variables that are attributes of calls.
+        attributes: Vec<String>,
+    },
+    /// Nothing more comes: what goes on is given up, and it ends when all of it is stored.
+    Close,
     /// A call that was told at this place is stored.
     Stored(Place),
+}
+
+/// What a PBX has. None is a list that was not asked for, or refused: it says nothing, least of all that nothing is there.
+#[derive(Debug, Default)]
+pub struct Lists {
+    /// CoreShowChannels.
+    pub channels: Option<Vec<Message>>,
+    /// BridgeList.
+    pub bridges: Option<Vec<Message>>,
+    /// QueueStatus.
+    pub queues: Option<Vec<Message>>,
+    /// ParkedCalls.
+    pub parked: Option<Vec<Message>>,
+}
+
+impl Lists {
+    fn read(&self) -> Snapshot<'_> {
+        fn read(list: Option<&Vec<Message>>) -> Option<Vec<Event<'_>>> {
+            Some(list?.iter().map(Event::read).collect())
+        }
+        let holds = |event| match event {
+            Event::BridgeListItem { bridge, bridge_type, technology } => {
+                (technology == "holding_bridge" || bridge_type == "parking").then_some(bridge)
+            }
+            _ => None,
+        };
+        let shown = |event| match event {
+            Event::CoreShowChannel(shown) => Some(shown),
+            _ => None,
+        };
+        let waits = |event| match event {
+            Event::QueueEntry { queue, entry } => Some((queue, entry)),
+            _ => None,
+        };
+        let parked = |event| match event {
+            Event::ParkedCall(parked) => Some(parked),
+            _ => None,
+        };
+        Snapshot {
+            channels: read(self.channels.as_ref()).map(|list| list.into_iter().filter_map(shown).collect()),
+            holding_bridges: read(self.bridges.as_ref()).map(|list| list.into_iter().filter_map(holds).collect()),
+            waiting: read(self.queues.as_ref()).map(|list| list.into_iter().filter_map(waits).collect()),
+            parked: read(self.parked.as_ref()).map(|list| list.into_iter().filter_map(parked).collect()),
+        }
+    }
+}
+
+/// Our time, which never goes back.
+fn now_ms() -> i64 {
+    ami::now_us() / 1000
 }
 
 /// What a collector tells.
 #[derive(Debug)]
 pub enum Output {
-    /// Calls that go on and were changed, by id.
-    Changed(Vec<(u64, Call)>),
+    /// Calls that go on and were changed.
+    Changed(Vec<Changed>),
+    /// Ids that were told of what turned out to be no call.
+    Void(Vec<u64>),
+    /// A PBX is not heard since this moment, so that its calls may be out of date; or is heard again.
+    Stale(PbxIx, Option<i64>),
     /// Calls that are over; each is to be answered by [`Input::Stored`].
     Ended(Place, Vec<Ended>),
+    /// A PBX showed its queues, and perhaps its channels.
+    Looked(PbxIx, ObservedPbx),
     /// Ids are running out: [`Input::Ids`] is wanted.
     NeedsIds,
     /// Journal segments that are no longer needed: the raw material of the calls in them.
-    Done(Vec<Vec<u8>>),
+    Done(Vec<Done>),
     /// The journal cannot be kept (why), or can again.
     Journal(Option<String>),
     /// How much there is, when it changed.
@@ -103,12 +181,114 @@ pub struct Collector {
 #[derive(Debug, Clone)]
 pub struct Handle {
     to: mpsc::UnboundedSender<Input>,
+    behind: Arc<Behind>,
+}
+
+/// How much was told to a collector and not taken in by it.
+#[derive(Debug, Default)]
+struct Behind {
+    events: AtomicUsize,
+    room: Notify,
+}
+
+/// What is told to a collector, where it takes it in.
+#[derive(Debug)]
+pub struct Inputs {
+    from: mpsc::UnboundedReceiver<Input>,
+    behind: Arc<Behind>,
+}
+
+/// Both ends.
+#[must_use]
+pub fn inputs() -> (Handle, Inputs) {
+    let (to, from) = mpsc::unbounded_channel();
+    let behind = Arc::<Behind>::default();
+    (Handle { to, behind: behind.clone() }, Inputs { from, behind })
 }
 
 impl Handle {
     /// Never waits. False when the collector is gone.
     pub fn tell(&self, input: Input) -> bool {
+        if let Input::Events(_, events) = &input {
+            self.behind.events.fetch_add(events.len(), Ordering::Relaxed);
+        }
         self.to.send(input).is_ok()
+    }
+
+    /// Whether it has enough to do: events should wait where they are bounded.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        // One that is gone never takes anything in.
+        self.behind.events.load(Ordering::Relaxed) >= MOST_BEHIND && !self.to.is_closed()
+    }
+
+    /// Ends when it is no longer behind, or gone.
+    pub async fn caught_up(&self) {
+        loop {
+            let room = self.behind.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if !self.is_behind() {
+                return;
+            }
+            tokio::select! {
+                () = room => {}
+                () = self.to.closed() => {}
+            }
+        }
+    }
+
+    /// For whoever must not keep it alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakHandle {
+        WeakHandle { to: self.to.downgrade() }
+    }
+
+    /// Whether both tell the same collector.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.to.same_channel(&other.to)
+    }
+}
+
+impl Inputs {
+    /// The next one; `None` when nobody tells any more.
+    pub async fn recv(&mut self) -> Option<Input> {
+        let input = self.from.recv().await?;
+        self.taken(std::slice::from_ref(&input));
+        Some(input)
+    }
+
+    async fn recv_many(&mut self, into: &mut Vec<Input>, limit: usize) -> usize {
+        let count = self.from.recv_many(into, limit).await;
+        self.taken(&into[into.len() - count..]);
+        count
+    }
+
+    fn taken(&self, inputs: &[Input]) {
+        let events = |input: &Input| if let Input::Events(_, events) = input { events.len() } else { 0 };
+        let taken = inputs.iter().map(events).sum();
+        let before = self.behind.events.fetch_sub(taken, Ordering::Relaxed);
+        if before >= MOST_BEHIND && before - taken < MOST_BEHIND {
+            self.behind.room.notify_waiters();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.from.is_empty()
+    }
+}
+
+/// Tells a collector as long as others do.
+#[derive(Debug, Clone)]
+pub struct WeakHandle {
+    to: mpsc::WeakUnboundedSender<Input>,
+}
+
+impl WeakHandle {
+    /// Never waits. False when the collector is gone, or nobody else tells it anything any more.
+    pub fn tell(&self, input: Input) -> bool {
+        self.to.upgrade().is_some_and(|to| to.send(input).is_ok())
     }
 }
 
@@ -121,23 +301,30 @@ impl Collector {
         let mut assembly = Assembly::new();
         assembly.keep_attributes(settings.attributes.iter().map(String::as_str));
         assembly.keep_journal();
-        let journal = Journal::open(&settings.journal, &mut assembly)?;
-        let (to, inputs) = mpsc::unbounded_channel();
+        let journal = Journal::open(&settings.journal, &mut assembly, now_ms())?;
+        // Nobody was heard while nothing ran here.
+        let gaps = assembly.heard_until();
+        for (pbx, at) in &gaps {
+            assembly.unheard(*pbx, *at);
+        }
+        let (handle, inputs) = inputs();
         let work = Work {
             assembly,
             journal,
             directory: settings.directory,
             outputs,
-            gaps: Vec::new(),
+            gaps,
             broken: false,
+            closing: false,
             asked_for_ids: false,
             figures: Figures::default(),
             told: Instant::now(),
+            news: false,
             turned: Instant::now(),
         };
         let thread = std::thread::Builder::new().name(format!("calls-{}", settings.name));
         let thread = thread.spawn(move || work.run(inputs))?;
-        Ok(Self { handle: Handle { to }, thread: Some(thread) })
+        Ok(Self { handle, thread: Some(thread) })
     }
 
     /// For whoever has something to tell it.
@@ -148,8 +335,7 @@ impl Collector {
 
     /// Ends it once all handles are dropped and all that was told to it is done.
     pub fn join(mut self) {
-        let (gone, _) = mpsc::unbounded_channel();
-        self.handle = Handle { to: gone };
+        self.handle = inputs().0;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -178,32 +364,45 @@ struct Work {
     gaps: Vec<(PbxIx, i64)>,
     /// What was last written did not reach the disk.
     broken: bool,
+    /// It ends when nothing is left.
+    closing: bool,
     asked_for_ids: bool,
     figures: Figures,
     told: Instant,
+    /// Something came since.
+    news: bool,
     turned: Instant,
 }
 
 impl Work {
-    fn run(mut self, mut inputs: mpsc::UnboundedReceiver<Input>) {
+    fn run(mut self, mut inputs: Inputs) {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
             tracing::error!("a collector of calls has no timer and ends");
             return;
         };
+        for (pbx, at) in &self.gaps {
+            self.output(Output::Stale(*pbx, Some(*at)));
+        }
         let mut batch = Vec::new();
         loop {
             // Time passes also when nothing comes: calls end after a while, and changes wait to be told.
-            let patience = if self.assembly.figures().calls > 0 { TELL_EVERY } else { IDLE };
+            let patience = match self.assembly.figures().calls {
+                _ if self.news => TELL_EVERY.saturating_sub(self.told.elapsed()),
+                0 => IDLE,
+                _ => LOOK_EVERY,
+            };
             let next =
                 runtime.block_on(async { tokio::time::timeout(patience, inputs.recv_many(&mut batch, 64)).await });
             let over = matches!(next, Ok(0));
+            self.news |= !batch.is_empty();
             for input in batch.drain(..) {
                 self.take(input);
             }
             self.keep();
-            self.tell(over);
+            self.tell(if inputs.is_empty() { TELL_EVERY } else { TELL_BEHIND }, over);
             self.turn();
-            if over || self.outputs.is_closed() {
+            let clear = self.closing && self.assembly.figures().calls == 0 && self.journal.is_clear();
+            if over || clear || self.outputs.is_closed() {
                 return;
             }
         }
@@ -215,30 +414,27 @@ impl Work {
                 for (at, message) in &events {
                     self.assembly.event(pbx, *at, &Event::read(message));
                 }
-            }
-            Input::Lost(pbx, at) => {
-                if self.gaps.iter().all(|(known, _)| *known != pbx) {
-                    self.gaps.push((pbx, at));
+                if let Some((at, _)) = events.last() {
+                    self.assembly.heard(pbx, *at);
                 }
             }
-            Input::Lists { pbx, asked_ms, came_ms, list } => {
+            Input::Heard(pbx, at) => self.assembly.heard(pbx, at),
+            Input::Lost(pbx) => self.lost(pbx),
+            Input::Removed(pbx) => {
+                self.gaps.retain(|(known, _)| *known != pbx);
+                self.output(Output::Stale(pbx, None));
+                self.assembly.give_up(pbx, now_ms());
+            }
+            Input::Lists { pbx, asked_ms, came_ms, lists } => {
                 let gap = self.gaps.iter().position(|(known, _)| *known == pbx);
-                let gap_ms = gap.map_or(asked_ms, |at| self.gaps.swap_remove(at).1);
-                let list: Vec<Event<'_>> = list.iter().map(Event::read).collect();
-                let mut snapshot = Snapshot::default();
-                for event in list {
-                    match event {
-                        Event::CoreShowChannel(shown) => snapshot.channels.push(shown),
-                        Event::BridgeListItem { bridge, bridge_type, technology }
-                            if (technology == "holding_bridge" || bridge_type == "parking") =>
-                        {
-                            snapshot.holding_bridges.push(bridge);
-                        }
-                        Event::QueueEntry { queue, entry } => snapshot.waiting.push((queue, entry)),
-                        _ => {}
-                    }
+                // Only who sees the channels sees what vanished.
+                let gap_ms = gap.filter(|_| lists.channels.is_some()).map(|at| self.gaps.swap_remove(at).1);
+                if gap_ms.is_some() {
+                    self.output(Output::Stale(pbx, None));
                 }
-                self.assembly.resync(pbx, gap_ms, asked_ms, came_ms, &snapshot);
+                self.output_looked(pbx, &lists);
+                let look = Look { pbx, gap_ms, asked_ms, now_ms: came_ms };
+                self.assembly.resync(look, &lists.read());
             }
             Input::SipCallId { pbx, at_ms, uniqueid, call_id } => {
                 self.assembly.sip_call_id(pbx, at_ms, &uniqueid, &call_id);
@@ -247,8 +443,30 @@ impl Work {
                 self.assembly.give_ids(ids);
                 self.asked_for_ids = false;
             }
-            Input::Directory(directory) => self.directory = directory,
+            Input::House { directory, attributes } => {
+                self.directory = directory;
+                self.assembly.keep_attributes(attributes.iter().map(String::as_str));
+            }
+            Input::Close => {
+                for (pbx, _) in self.assembly.heard_until() {
+                    self.assembly.give_up(pbx, now_ms());
+                }
+                self.closing = true;
+            }
             Input::Stored(place) => self.journal.stored(place),
+        }
+    }
+
+    /// What vanishes until a link is back did so after what was heard by it last.
+    fn lost(&mut self, pbx: PbxIx) {
+        if self.gaps.iter().any(|(known, _)| *known == pbx) {
+            return;
+        }
+        let heard = self.assembly.heard_until().into_iter().find(|(known, _)| *known == pbx);
+        if let Some((_, at)) = heard {
+            self.gaps.push((pbx, at));
+            self.assembly.unheard(pbx, at);
+            self.output(Output::Stale(pbx, Some(at)));
         }
     }
 
@@ -274,7 +492,7 @@ impl Work {
         if self.broken && !due {
             return;
         }
-        match self.journal.turn(&self.assembly, due) {
+        match self.journal.turn(&self.assembly, due, now_ms()) {
             Ok(done) => {
                 if due && std::mem::take(&mut self.broken) {
                     tracing::info!("the journal of calls is written again");
@@ -297,10 +515,12 @@ impl Work {
         self.output(Output::Journal(Some(error.to_string())));
     }
 
-    fn tell(&mut self, over: bool) {
-        let ended = self.assembly.take_ended(crate::clock::now_ms(), &*self.directory);
-        let due = self.told.elapsed() >= TELL_EVERY || over;
-        let changed = if due { self.assembly.take_changed(&*self.directory) } else { Vec::new() };
+    fn tell(&mut self, every: Duration, over: bool) {
+        let now_ms = now_ms();
+        let ended = self.assembly.take_ended(now_ms, &*self.directory);
+        let due = self.told.elapsed() >= every || over;
+        let changed = if due { self.assembly.take_changed(now_ms, &*self.directory) } else { Vec::new() };
+        let void = self.assembly.take_void();
         // Calls have got their ids by that, and must keep them.
         self.keep();
         if !ended.is_empty() {
@@ -310,8 +530,12 @@ impl Work {
         if !changed.is_empty() {
             self.output(Output::Changed(changed));
         }
+        if !void.is_empty() {
+            self.output(Output::Void(void));
+        }
         if due {
             self.told = Instant::now();
+            self.news = false;
             if self.assembly.ids_left() < FEW_IDS && !std::mem::replace(&mut self.asked_for_ids, true) {
                 self.output(Output::NeedsIds);
             }
@@ -321,6 +545,13 @@ impl Work {
                 self.output(Output::Figures(figures));
             }
         }
+    }
+
+    /// Without its queues nothing is told: it would look as if it had none.
+    fn output_looked(&self, pbx: PbxIx, lists: &Lists) {
+        let Some(queues) = &lists.queues else { return };
+        let events: Vec<Event<'_>> = queues.iter().chain(lists.channels.iter().flatten()).map(Event::read).collect();
+        self.output(Output::Looked(pbx, ObservedPbx::of(&events)));
     }
 
     fn output(&self, output: Output) {

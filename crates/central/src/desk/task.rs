@@ -1,18 +1,19 @@
 //! The task around the floor: commands to the PBXs first, then what is to be remembered, then what people see.
 
-use central_api::{PbxId, QueueId, StatusWish, UserId};
+use central_api::{PbxId, QueueId, Role, StatusWish, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Effects, Event, Floor, Refused, Settings};
+use crate::classify::NamePattern;
 use crate::clock::now_ms;
-use crate::collector::Handle;
+use crate::collector::{Collecting, Handle};
 use crate::links::{Link, Links};
-use crate::live::Hub;
+use crate::live::{Hub, Scopes};
 use crate::pbx::contract::{PbxCommand, PbxReport, WatchedEndpoint};
-use crate::store::{Configuration, Journal, PbxRow, Store};
+use crate::store::{Configuration, Journal, PbxRow, Store, UserRow};
 
 /// What a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +76,8 @@ pub struct DeskParts {
     pub hub: Hub,
     /// Way to the PBXs.
     pub links: Arc<dyn Links>,
-    /// Where calls are told from what the PBXs say.
-    pub calls: Option<Handle>,
+    /// Where calls are told from what the PBXs say; a desk may do without.
+    pub calls: Option<Collecting>,
 }
 
 /// Way to the desk.
@@ -137,7 +138,9 @@ impl Desk {
 struct OpenLink {
     row: PbxRow,
     watched: Vec<WatchedEndpoint>,
+    lines: Vec<NamePattern>,
     link: Box<dyn Link>,
+    calls: Option<Handle>,
 }
 
 struct Task {
@@ -275,7 +278,9 @@ impl Task {
     fn publish_scopes(&mut self) {
         let floor = &self.parts.floor;
         self.scopes = floor.config().users.keys().map(|user| (*user, floor.scope(*user))).collect();
-        self.parts.hub.scopes(&self.scopes);
+        let watches = |user: &&UserRow| matches!(user.user.role, Role::Supervisor | Role::Administrator);
+        let watch = floor.config().users.values().filter(watches).map(|user| user.user.id).collect();
+        self.parts.hub.scopes(Scopes { queues: self.scopes.clone(), watch });
         self.publish_queues();
     }
 
@@ -290,27 +295,39 @@ impl Task {
 
     fn open_links(&mut self) {
         let config = self.parts.floor.config().clone();
-        self.open.retain(|pbx, open| config.pbxs.get(pbx) == Some(&open.row));
+        let calls = self.parts.calls.clone();
+        let collector = |pbx: PbxId| calls.as_ref().and_then(|calls| calls.handle(pbx));
+        let same = |open: &OpenLink, now: Option<Handle>| match (&open.calls, now) {
+            (Some(before), Some(now)) => before.is(&now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        self.open.retain(|pbx, open| config.pbxs.get(pbx) == Some(&open.row) && same(open, collector(*pbx)));
         for row in config.pbxs.values() {
             let watched = self.parts.floor.watched(row.id);
+            let lines = self.parts.floor.lines_between(row.id);
             if let Some(open) = self.open.get_mut(&row.id) {
                 if open.watched != watched {
                     open.link.send(PbxCommand::Watch(watched.clone()));
                     open.watched = watched;
                 }
+                if open.lines != lines {
+                    open.link.send(PbxCommand::Lines(lines.clone()));
+                    open.lines = lines;
+                }
                 continue;
             }
-            let secret = match self.parts.store.unseal(&PbxRow::purpose(&row.name), &row.secret) {
-                Ok(secret) => secret,
+            let secrets = match self.parts.store.link_secrets(row) {
+                Ok(secrets) => secrets,
                 Err(error) => {
                     tracing::error!(pbx = row.name, %error, "no link to this PBX");
                     continue;
                 }
             };
-            let link = self.parts.links.open(row, secret, self.parts.calls.clone(), self.reports.clone());
+            let link = self.parts.links.open(row, secrets, collector(row.id), self.reports.clone());
+            link.send(PbxCommand::Lines(lines.clone()));
             link.send(PbxCommand::Watch(watched.clone()));
             link.send(PbxCommand::Desire(self.parts.floor.desired(row.id, now_ms())));
-            self.open.insert(row.id, OpenLink { row: row.clone(), watched, link });
+            self.open.insert(row.id, OpenLink { row: row.clone(), watched, lines, link, calls: collector(row.id) });
         }
     }
 

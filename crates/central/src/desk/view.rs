@@ -7,6 +7,7 @@ use central_api::{
 
 use super::floor::Floor;
 use super::rules::Pause;
+use crate::classify::NamePattern;
 use crate::pbx::contract::{DesiredMember, WatchedEndpoint};
 
 impl Floor {
@@ -215,5 +216,12 @@ impl Floor {
             );
         }
         watched
+    }
+
+    /// Endpoints of a PBX that are lines to other PBXs of the house: a call that crosses has the same Call-ID on both.
+    #[must_use]
+    pub fn lines_between(&self, pbx: PbxId) -> Vec<NamePattern> {
+        let lines = self.config.house.lines.values().filter(|line| line.pbx == pbx && line.to_pbx.is_some());
+        lines.map(|line| line.endpoint.clone()).collect()
     }
 }

@@ -3,7 +3,7 @@
 use central_api::live::Resume;
 use central_api::{FromLive, MeState, QueueId, QueuesState, Topic, UserId};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -18,12 +18,14 @@ pub const READER_FRAMES: usize = 64;
 enum Key {
     Me(UserId),
     Queues(Vec<QueueId>),
+    Calls,
 }
 
 #[derive(Debug)]
 enum Message {
     Publish { key: Key, state: Value },
-    Scopes(BTreeMap<UserId, Vec<QueueId>>),
+    Patch { key: Key, patch: Value },
+    Scopes(Scopes),
     Subscribe { reader: Reader, topic: Topic, resume: Option<Resume> },
     Unsubscribe { connection: u64, topic: Topic },
     Gone { connection: u64 },
@@ -44,6 +46,15 @@ struct Entry {
     readers: Vec<Reader>,
 }
 
+/// Who may see what; who is not named sees nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes {
+    /// Who is there, and which queues each sees.
+    pub queues: BTreeMap<UserId, Vec<QueueId>>,
+    /// Who sees all calls.
+    pub watch: BTreeSet<UserId>,
+}
+
 /// Way to the topics.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -58,7 +69,7 @@ impl Hub {
         let epoch = uuid::Uuid::new_v4().simple().to_string();
         // Unbounded, because the desk must never wait for a reader; what lies in it is taken out at the speed of memory.
         let (messages, inbox) = mpsc::unbounded_channel();
-        let task = Task { epoch: epoch.clone(), topics: HashMap::new(), scopes: BTreeMap::new(), made: 0 };
+        let task = Task { epoch: epoch.clone(), topics: HashMap::new(), scopes: Scopes::default(), made: 0 };
         tokio::spawn(task.run(inbox));
         Self { epoch: epoch.into(), messages }
     }
@@ -80,8 +91,13 @@ impl Hub {
     }
 
     /// Who sees which queues; who is not named sees nothing any more.
-    pub fn scopes(&self, scopes: &BTreeMap<UserId, Vec<QueueId>>) {
-        self.send(Message::Scopes(scopes.clone()));
+    pub fn scopes(&self, scopes: Scopes) {
+        self.send(Message::Scopes(scopes));
+    }
+
+    /// What changed in the calls that go on, as a merge patch of [`central_api::CallsState`].
+    pub fn calls(&self, patch: Value) {
+        self.send(Message::Patch { key: Key::Calls, patch });
     }
 
     fn publish(&self, key: Key, state: Result<Value, serde_json::Error>) {
@@ -134,12 +150,14 @@ impl Drop for Subscriber {
 struct Task {
     epoch: String,
     topics: HashMap<Key, Entry>,
-    scopes: BTreeMap<UserId, Vec<QueueId>>,
+    scopes: Scopes,
     made: u64,
 }
 
 impl Task {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let none = serde_json::json!({"calls": {}, "stale": {}});
+        self.publish(Key::Calls, none, now_ms());
         loop {
             let now = now_ms();
             let due = self.topics.values().filter_map(|entry| entry.state.due_ms()).min();
@@ -162,6 +180,7 @@ impl Task {
         let now = now_ms();
         match message {
             Message::Publish { key, state } => self.publish(key, state, now),
+            Message::Patch { key, patch } => self.patch(&key, patch, now),
             Message::Scopes(scopes) => self.change_scopes(scopes, now),
             Message::Subscribe { reader, topic, resume } => self.subscribe(reader, topic, resume.as_ref(), now),
             Message::Unsubscribe { connection, topic } => {
@@ -194,11 +213,19 @@ impl Task {
         self.topics.insert(key, entry);
     }
 
+    fn patch(&mut self, key: &Key, patch: Value, now: i64) {
+        let Some(entry) = self.topics.get_mut(key) else { return };
+        if let Some(frame) = entry.state.patch(&self.epoch, patch, now) {
+            entry.spread(&frame);
+        }
+    }
+
     fn key_of(&self, user: UserId, topic: Topic) -> Option<Key> {
-        let scope = self.scopes.get(&user)?;
+        let scope = self.scopes.queues.get(&user)?;
         Some(match topic {
             Topic::Me => Key::Me(user),
             Topic::Queues => Key::Queues(scope.clone()),
+            Topic::Calls => self.scopes.watch.contains(&user).then_some(Key::Calls)?,
         })
     }
 
@@ -222,20 +249,21 @@ impl Task {
     }
 
     /// A right that is lost ends the topic at once; another scope begins with a snapshot.
-    fn change_scopes(&mut self, scopes: BTreeMap<UserId, Vec<QueueId>>, now: i64) {
+    fn change_scopes(&mut self, scopes: Scopes, now: i64) {
         let before = std::mem::replace(&mut self.scopes, scopes);
         let mut moving = Vec::new();
         for (key, entry) in &mut self.topics {
             let topic = key.topic();
-            let stays = |reader: &Reader| match (key, self.scopes.get(&reader.user)) {
+            let stays = |reader: &Reader| match (key, self.scopes.queues.get(&reader.user)) {
                 (_, None) => false,
                 (Key::Me(_), Some(_)) => true,
+                (Key::Calls, Some(_)) => self.scopes.watch.contains(&reader.user),
                 (Key::Queues(scope), Some(now)) => scope == now,
             };
             moving.extend(entry.readers.iter().filter(|reader| !stays(reader)).map(|reader| (reader.clone(), topic)));
             entry.readers.retain(stays);
         }
-        let wanted: std::collections::BTreeSet<Vec<QueueId>> = self.scopes.values().cloned().collect();
+        let wanted: std::collections::BTreeSet<Vec<QueueId>> = self.scopes.queues.values().cloned().collect();
         for scope in wanted {
             let key = Key::Queues(scope);
             // Its state is published right after the scopes; who subscribes earlier sees an empty one for that moment.
@@ -246,12 +274,13 @@ impl Task {
         for (reader, topic) in moving {
             self.subscribe(Reader { lagging: false, ..reader }, topic, None, now);
         }
-        if before.len() != self.scopes.len() || before != self.scopes {
-            let live: std::collections::HashSet<&Vec<QueueId>> = self.scopes.values().collect();
-            let scopes = &self.scopes;
+        if before != self.scopes {
+            let live: std::collections::HashSet<&Vec<QueueId>> = self.scopes.queues.values().collect();
+            let scopes = &self.scopes.queues;
             self.topics.retain(|key, _| match key {
                 Key::Me(user) => scopes.contains_key(user),
                 Key::Queues(scope) => live.contains(scope),
+                Key::Calls => true,
             });
         }
     }
@@ -279,6 +308,7 @@ impl Key {
         match self {
             Self::Me(_) => Topic::Me,
             Self::Queues(_) => Topic::Queues,
+            Self::Calls => Topic::Calls,
         }
     }
 }
@@ -293,7 +323,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hub, Key, READER_FRAMES};
+    use super::{Hub, Key, READER_FRAMES, Scopes};
     use central_api::{FromLive, Topic, UserId};
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -302,7 +332,7 @@ mod tests {
     async fn a_slow_reader_gets_a_snapshot_and_no_backlog() {
         let hub = Hub::start();
         let anna = UserId(1);
-        hub.scopes(&BTreeMap::from([(anna, Vec::new())]));
+        hub.scopes(Scopes { queues: BTreeMap::from([(anna, Vec::new())]), ..Scopes::default() });
         let publish = |n: usize| hub.publish(Key::Me(anna), Ok(json!({ "n": n })));
         publish(0);
         let (slow, mut frames) = hub.subscriber(anna);
@@ -337,12 +367,12 @@ mod tests {
     async fn a_right_that_is_lost_ends_the_topic() {
         let hub = Hub::start();
         let anna = UserId(1);
-        hub.scopes(&BTreeMap::from([(anna, Vec::new())]));
+        hub.scopes(Scopes { queues: BTreeMap::from([(anna, Vec::new())]), ..Scopes::default() });
         hub.publish(Key::Me(anna), Ok(json!({})));
         let (reader, mut frames) = hub.subscriber(anna);
         reader.subscribe(Topic::Me, None);
         frames.recv().await.unwrap();
-        hub.scopes(&BTreeMap::new());
+        hub.scopes(Scopes::default());
         let frame: FromLive = serde_json::from_str(&frames.recv().await.unwrap()).unwrap();
         assert_eq!(frame, FromLive::TopicEnd { topic: Topic::Me });
     }

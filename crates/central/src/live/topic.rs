@@ -1,4 +1,4 @@
-//! One topic's state: coalesced to 20 deltas a second, numbered, the last ones kept for who comes back.
+//! One topic's state: coalesced to 20 deltas a second (of calls 25), numbered, the last ones kept for who comes back.
 
 use central_api::live::Resume;
 use central_api::{FromLive, Topic, merge_patch};
@@ -8,18 +8,31 @@ use std::collections::VecDeque;
 /// Deltas are at least so far apart; the first after a quiet time goes out at once.
 pub const GAP_MS: i64 = 50;
 
+/// Of calls: on a busy PBX something changes always, so this is what the last of a hundred changes waits for, and it has to be
+/// told within 50 ms, all included.
+const CALLS_GAP_MS: i64 = 40;
+
 /// Deltas kept for who comes back.
 const KEPT: usize = 256;
 
 /// Encoded once, shared by all who listen.
 pub type Frame = axum::extract::ws::Utf8Bytes;
 
+/// What waits to go out.
+#[derive(Debug)]
+enum Pending {
+    /// A new state.
+    State(Value),
+    /// A merge patch of the one that was sent.
+    Patch(Value),
+}
+
 /// One topic in one scope.
 #[derive(Debug)]
 pub struct TopicState {
     topic: Topic,
     sent: Value,
-    pending: Option<Value>,
+    pending: Option<Pending>,
     number: u64,
     kept: VecDeque<(u64, Frame)>,
     open_at_ms: i64,
@@ -34,7 +47,17 @@ impl TopicState {
 
     /// A new state; a frame when it goes out now.
     pub fn publish(&mut self, epoch: &str, state: Value, now_ms: i64) -> Option<Frame> {
-        self.pending = Some(state);
+        self.pending = Some(Pending::State(state));
+        self.flush(epoch, now_ms)
+    }
+
+    /// A change of the state, where that is too large to be compared each time; a frame when it goes out now.
+    pub fn patch(&mut self, epoch: &str, patch: Value, now_ms: i64) -> Option<Frame> {
+        match &mut self.pending {
+            Some(Pending::State(state)) => merge_patch::apply(state, &patch),
+            Some(Pending::Patch(before)) => merge_patch::then(before, patch),
+            None => self.pending = Some(Pending::Patch(patch)),
+        }
         self.flush(epoch, now_ms)
     }
 
@@ -47,14 +70,22 @@ impl TopicState {
     /// What waits, when its time has come.
     pub fn flush(&mut self, epoch: &str, now_ms: i64) -> Option<Frame> {
         // A clock set back must not hold the topic up.
-        if now_ms < self.open_at_ms && self.open_at_ms - now_ms <= GAP_MS {
+        if now_ms < self.open_at_ms && self.open_at_ms - now_ms <= self.gap_ms() {
             return None;
         }
-        let state = self.pending.take()?;
-        let patch = merge_patch::diff(&self.sent, &state)?;
-        self.sent = state;
+        let patch = match self.pending.take()? {
+            Pending::State(state) => {
+                let patch = merge_patch::diff(&self.sent, &state)?;
+                self.sent = state;
+                patch
+            }
+            Pending::Patch(patch) => {
+                merge_patch::apply(&mut self.sent, &patch);
+                patch
+            }
+        };
         self.number += 1;
-        self.open_at_ms = now_ms + GAP_MS;
+        self.open_at_ms = now_ms + self.gap_ms();
         let frame = encode(&FromLive::Delta {
             epoch: epoch.to_owned(),
             topic: self.topic,
@@ -67,6 +98,10 @@ impl TopicState {
         }
         self.kept.push_back((self.number, frame.clone()));
         Some(frame)
+    }
+
+    fn gap_ms(&self) -> i64 {
+        if self.topic == Topic::Calls { CALLS_GAP_MS } else { GAP_MS }
     }
 
     /// The whole state as it was last sent.
@@ -111,7 +146,7 @@ pub fn encode(frame: &FromLive) -> Frame {
 
 #[cfg(test)]
 mod tests {
-    use super::{GAP_MS, KEPT, TopicState};
+    use super::{CALLS_GAP_MS, GAP_MS, KEPT, TopicState};
     use central_api::live::Resume;
     use central_api::{FromLive, Topic};
     use serde_json::json;
@@ -140,6 +175,21 @@ mod tests {
         assert!(frame.contains(r#""patch":{"a":99}"#), "{frame}");
         assert_eq!(number(&frame), 9);
         assert_eq!(topic.due_ms(), None);
+    }
+
+    #[test]
+    fn patches_of_a_burst_are_one_delta_and_the_snapshot_has_them() {
+        let mut topic = TopicState::new(Topic::Calls, json!({"calls": {"1": {"a": 1, "b": 1}}}), 7);
+        topic.patch("e", json!({"calls": {"2": {"a": 1}}}), 1000).unwrap();
+        assert!(topic.patch("e", json!({"calls": {"1": {"a": 2}}}), 1010).is_none());
+        assert!(topic.patch("e", json!({"calls": {"1": {"b": null}, "2": null, "3": {"a": 3}}}), 1020).is_none());
+        let frame = topic.flush("e", 1000 + CALLS_GAP_MS).unwrap();
+        let FromLive::Delta { patch, .. } = serde_json::from_str(&frame).unwrap() else { panic!("{frame}") };
+        assert_eq!(patch, json!({"calls": {"1": {"a": 2, "b": null}, "2": null, "3": {"a": 3}}}));
+        let FromLive::Snapshot { state, .. } = serde_json::from_str(&topic.snapshot("e", 2000)).unwrap() else {
+            panic!()
+        };
+        assert_eq!(state, json!({"calls": {"1": {"a": 2}, "3": {"a": 3}}}));
     }
 
     #[test]

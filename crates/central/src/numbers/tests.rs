@@ -268,13 +268,17 @@ const MANUAL: &str = include_str!("../../../../docs/admin/numbers.md");
 /// The plans that stand in the manual.
 fn plans_of_the_manual() -> Vec<NumberPlan> {
     let texts = MANUAL.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    texts.map(|text| toml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))).collect()
+    let plan = |text: &str| match text.starts_with("[[") {
+        true => crate::apply::parse("manual", text).map(|input| input.plans[0].plan.clone()),
+        false => toml::from_str::<crate::store::PlanInput>(text).map(|input| input.plan).map_err(Into::into),
+    };
+    texts.map(|text| plan(text).unwrap_or_else(|error| panic!("{error}\n{text}"))).collect()
 }
 
 #[test]
 fn the_plans_in_the_manual_have_no_problems() {
     let plans = plans_of_the_manual();
-    assert_eq!(plans.len(), 2);
+    assert_eq!(plans.len(), 3);
     for plan in plans {
         assert_eq!(plan.check(), [], "{plan:?}");
     }

@@ -8,6 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use ami::event::ShownChannel;
 use ami::{ChannelInfo, Event};
 
+use crate::classify::NamePattern;
+
 use super::contract::{PbxCall, PbxEvent};
 use super::observed::Observed;
 use super::returning::{Customer, Entry, Plan};
@@ -78,6 +80,8 @@ pub(super) struct Calls {
     names: HashMap<String, String>,
     bridges: HashMap<String, BTreeSet<String>>,
     watched: BTreeSet<String>,
+    /// Endpoints of other PBXs: their channels' Call-IDs are wanted, and their calls are nobody's.
+    lines: Vec<NamePattern>,
     dirty: bool,
 }
 
@@ -94,6 +98,12 @@ impl Calls {
     pub(super) fn watch(&mut self, endpoints: impl IntoIterator<Item = String>) -> Vec<CallWant> {
         self.watched = endpoints.into_iter().collect();
         self.dirty = true;
+        self.ask_all()
+    }
+
+    /// Sets whose Call-IDs are asked for besides.
+    pub(super) fn lines(&mut self, endpoints: Vec<NamePattern>) -> Vec<CallWant> {
+        self.lines = endpoints;
         self.ask_all()
     }
 
@@ -156,7 +166,7 @@ impl Calls {
             let Event::CoreShowChannel(shown) = event else { continue };
             here.insert(shown.channel.uniqueid);
             wants.extend(self.put(&shown.channel, now_ms));
-            self.in_bridge(shown.channel.uniqueid, shown.bridge.map(str::to_owned));
+            self.in_bridge(shown.channel.uniqueid, shown.bridged.bridge().map(str::to_owned));
             self.seen_in_snapshot(shown, observed, now_ms);
         }
         let gone: Vec<String> = self.channels.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
@@ -245,8 +255,10 @@ impl Calls {
     }
 
     fn put(&mut self, info: &ChannelInfo<'_>, now_ms: i64) -> Option<CallWant> {
-        let endpoint_watched = endpoint(info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
-        self.dirty |= endpoint_watched;
+        let endpoint = endpoint(info.channel);
+        let is_watched = endpoint.is_some_and(|endpoint| self.watched.contains(endpoint));
+        let is_line = is_line(&self.lines, info.channel);
+        self.dirty |= is_watched;
         let known = self.channels.entry(info.uniqueid.to_owned()).or_insert_with(|| Channel {
             info: Said::from(info),
             bridge: None,
@@ -273,7 +285,7 @@ impl Calls {
             Some(UP) => drop(known.answered_ms.get_or_insert(now_ms)),
             _ => {}
         }
-        if !endpoint_watched || known.call_id.is_some() || known.asked {
+        if !(is_watched || is_line) || known.call_id.is_some() || known.asked {
             return None;
         }
         known.asked = true;
@@ -283,8 +295,9 @@ impl Calls {
     fn ask_all(&mut self) -> Vec<CallWant> {
         let mut wants = Vec::new();
         for (id, channel) in &mut self.channels {
-            let watched = endpoint(&channel.info.channel).is_some_and(|endpoint| self.watched.contains(endpoint));
-            if watched && channel.call_id.is_none() && !channel.asked {
+            let name = &channel.info.channel;
+            let is_watched = endpoint(name).is_some_and(|endpoint| self.watched.contains(endpoint));
+            if (is_watched || is_line(&self.lines, name)) && channel.call_id.is_none() && !channel.asked {
                 channel.asked = true;
                 wants.push(CallWant::Ask(id.clone(), channel.info.channel.clone()));
             }
@@ -411,7 +424,17 @@ impl Calls {
     }
 }
 
-/// Endpoint of a PJSIP channel.
+/// Whether a SIP channel is one of a line to another PBX.
+fn is_line(lines: &[NamePattern], channel: &str) -> bool {
+    let device = channel.rsplit_once('-').map(|(device, _)| device).filter(|_| endpoint(channel).is_some());
+    device.is_some_and(|device| lines.iter().any(|line| line.matches(device)))
+}
+
+/// Endpoint of a SIP channel of either kind.
 fn endpoint(channel: &str) -> Option<&str> {
-    channel.strip_prefix("PJSIP/")?.rsplit_once('-').map(|(endpoint, _)| endpoint)
+    channel
+        .strip_prefix("PJSIP/")
+        .or_else(|| channel.strip_prefix("SIP/"))?
+        .rsplit_once('-')
+        .map(|(endpoint, _)| endpoint)
 }

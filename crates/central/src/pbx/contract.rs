@@ -7,6 +7,8 @@
 use central_api::{PbxId, Reachability};
 use tokio::sync::oneshot;
 
+use crate::classify::NamePattern;
+
 /// A member as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredMember {
@@ -33,6 +35,9 @@ pub enum PbxCommand {
     Desire(Vec<DesiredMember>),
     /// Endpoints whose contacts and calls are to be reported.
     Watch(Vec<WatchedEndpoint>),
+    /// Endpoints that are lines to other PBXs, e.g. `PJSIP/station`. The SIP Call-IDs of their channels join the halves of a call
+    /// that crosses.
+    Lines(Vec<NamePattern>),
     /// A softphone died with these calls: each customer goes back to the queue he came by, first in line; the dead leg is hung up.
     ReturnToQueue {
         /// Their SIP Call-IDs.

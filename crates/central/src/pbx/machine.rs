@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use ami::{Action, AmiError, Event, Message};
 
+use crate::classify::NamePattern;
+
 use super::calls::{CallWant, Calls};
 use super::contract::{DesiredMember, PbxEvent, Returned, WatchedEndpoint};
 use super::endpoints::{Ask, Endpoints};
@@ -46,6 +48,25 @@ pub(super) enum ListKind {
     Channels,
     /// Only for the calls: which bridges only hold.
     Bridges,
+    /// Only for the calls: who is parked.
+    Parked,
+}
+
+impl ListKind {
+    /// The action that asks for it, and the event that ends it.
+    pub(super) fn asked_by(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Queues => ("QueueStatus", "QueueStatusComplete"),
+            Self::Channels => ("CoreShowChannels", "CoreShowChannelsComplete"),
+            Self::Bridges => ("BridgeList", "BridgeListComplete"),
+            Self::Parked => ("ParkedCalls", "ParkedCallsComplete"),
+        }
+    }
+
+    /// Whether only the calls want it; no state of queues or phones waits for it.
+    fn is_of_calls(self) -> bool {
+        matches!(self, Self::Bridges | Self::Parked)
+    }
 }
 
 /// Whom the answer to an action is for.
@@ -172,6 +193,12 @@ impl Machine {
         self.finish()
     }
 
+    pub(super) fn lines(&mut self, endpoints: Vec<NamePattern>) -> Vec<Effect> {
+        let wants = self.calls.lines(endpoints);
+        self.want_calls(wants);
+        self.finish()
+    }
+
     pub(super) fn retry(&mut self, now_ms: i64) -> Vec<Effect> {
         let wants = self.members.retry(&self.observed, now_ms);
         self.want(wants);
@@ -220,6 +247,19 @@ impl Machine {
         self.asked.clear();
         self.queues_known = false;
         Vec::new()
+    }
+
+    /// The first look is done.
+    pub(super) fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Commands go another way: what was asked by the old one is asked again, and what it may have carried out is looked at.
+    pub(super) fn look_again(&mut self, now_ms: i64) -> Vec<Effect> {
+        self.looked_ms = now_ms;
+        self.asked.clear();
+        self.look(true);
+        self.finish()
     }
 
     pub(super) fn lost(&mut self) -> Vec<Effect> {
@@ -276,7 +316,7 @@ impl Machine {
     }
 
     pub(super) fn list(&mut self, kind: ListKind, outcome: Result<Vec<Message>, AmiError>, now_ms: i64) -> Vec<Effect> {
-        if kind == ListKind::Bridges {
+        if kind.is_of_calls() {
             return Vec::new();
         }
         self.asked.remove(&kind);
@@ -296,7 +336,7 @@ impl Machine {
                 let wants = self.calls.snapshot(&list, &self.observed, now_ms);
                 self.want_calls(wants);
             }
-            (ListKind::Bridges, Ok(_)) => {}
+            (ListKind::Bridges | ListKind::Parked, Ok(_)) => {}
             (kind, Err(error)) => tracing::warn!(?kind, %error, "a list was not given: {error}"),
         }
         if looking && self.asked.is_empty() {
@@ -342,6 +382,8 @@ impl Machine {
             }
             Phase::Up if now_ms - self.looked_ms >= RESYNC_MS => {
                 self.looked_ms = now_ms;
+                // A list that never came is asked for again; without that there would be no further look at all.
+                self.asked.clear();
                 self.look(false);
             }
             Phase::Down | Phase::Booting { .. } | Phase::Asking { .. } | Phase::Looking { .. } | Phase::Up => {}
@@ -389,8 +431,8 @@ impl Machine {
         for kind in [ListKind::Queues, ListKind::Channels] {
             if self.asked.insert(kind) {
                 if kind == ListKind::Channels {
-                    // Nothing here waits for it.
-                    self.effects.push(Effect::List(ListKind::Bridges));
+                    // Nothing here waits for these.
+                    self.effects.extend([ListKind::Bridges, ListKind::Parked].map(Effect::List));
                 }
                 self.effects.push(Effect::List(kind));
             }
@@ -429,9 +471,9 @@ impl Machine {
             match want {
                 CallWant::Tell(event) => self.report(event),
                 CallWant::Ask(uniqueid, channel) => {
-                    let ask = Action::new("Getvar")
-                        .with("Channel", channel)
-                        .and_then(|ask| ask.with("Variable", "CHANNEL(pjsip,call-id)"));
+                    let variable = if channel.starts_with("SIP/") { "SIPCALLID" } else { "CHANNEL(pjsip,call-id)" };
+                    let ask =
+                        Action::new("Getvar").with("Channel", channel).and_then(|ask| ask.with("Variable", variable));
                     match ask {
                         Ok(action) => self.effects.push(Effect::Send { action, then: Then::CallId(uniqueid) }),
                         Err(error) => tracing::warn!(%error, "the Call-ID of a channel cannot be asked for: {error}"),

@@ -3,9 +3,13 @@
 
 pub mod actor;
 mod calls;
+pub mod check;
+mod connections;
 pub mod contract;
 mod endpoints;
+pub mod health;
 mod look;
+mod looking;
 mod machine;
 mod membership;
 mod observed;
@@ -16,3 +20,4 @@ mod returning;
 mod scenarios;
 
 pub use actor::{PbxConfig, PbxHandle, spawn};
+pub use health::{LinkHealth, PbxHealth};

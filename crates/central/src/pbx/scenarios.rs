@@ -8,6 +8,7 @@ use super::contract::{
 use super::machine::{Effect, ListKind, Machine, Then};
 
 mod contacts;
+mod lines;
 
 const LOCAL: &str = "Local/1003@operators/n";
 const RECORDED: &str = include_str!("../../../ami/tests/data/asterisk16-local-call.txt");

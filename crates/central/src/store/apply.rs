@@ -1,188 +1,43 @@
 //! Configuration in, by name and idempotent: what is there is changed, what is missing is made, what is not named stays.
 
-use central_api::{ChangedBy, PbxId, QueueId, ReasonClass, Role, Secret, UserId};
-use serde::Deserialize;
-use std::collections::BTreeMap;
+mod input;
 
+pub(super) use input::ami_port;
+pub use input::{Input, MemberInput, PbxInput, PhoneInput, QueueInput, ReasonInput, TenantInput, UserInput};
+
+use central_api::{ChangedBy, PbxId, QueueId, Role, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::directory::TrackedInput;
 use super::engine::{Transaction, query};
-use super::{CodesInput, PbxRow, Phone, SipInput, SoftphoneInput, Store, StoreError, codec, sip, softphone};
-
-/// Settings of the tenant.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TenantInput {
-    /// Name on screens.
-    pub name: Option<String>,
-    /// Wrap-up time after a queue call, seconds; 0: none.
-    pub after_call_s: Option<u32>,
-    /// Offers not taken in a row that make *not answering*; 0: off.
-    pub not_taken_limit: Option<u32>,
-    /// Softphones.
-    #[serde(default)]
-    pub softphone: SoftphoneInput,
-}
-
-/// A break reason.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReasonInput {
-    /// By which it is found again.
-    pub key: String,
-    /// What it counts as.
-    pub class: ReasonClass,
-    /// Minutes it may last.
-    pub limit_min: Option<u32>,
-    /// Name by language; `en` is also the reason text at the PBX.
-    pub names: BTreeMap<String, String>,
-}
-
-/// A PBX.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PbxInput {
-    /// On screens, and by which it is found again.
-    pub name: String,
-    /// Host of its manager interface.
-    pub host: String,
-    /// Port of its manager interface.
-    #[serde(default = "ami_port")]
-    pub port: u16,
-    /// AMI user.
-    pub username: String,
-    /// AMI secret; kept when absent.
-    pub secret: Option<Secret>,
-    /// TLS to the manager interface; absent: unless the host is this machine.
-    pub tls: Option<bool>,
-    /// Whether commands are sent; absent: as it is, and a new one is only watched.
-    pub managed: Option<bool>,
-    /// How softphones reach it.
-    #[serde(default)]
-    pub sip: SipInput,
-    /// What it does for a dialled code.
-    #[serde(default)]
-    pub codes: CodesInput,
-}
-
-/// A queue.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueueInput {
-    /// PBX by name; may be absent when there is only one.
-    pub pbx: Option<String>,
-    /// Its name on the PBX.
-    pub queue: String,
-    /// On screens; absent: the name on the PBX.
-    pub name: Option<String>,
-    /// Largest line of a ringing call.
-    pub project: Option<String>,
-    /// What to say first.
-    pub greeting: Option<String>,
-}
-
-/// A person.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserInput {
-    /// Sign-in name.
-    pub username: String,
-    /// What people read; absent: the sign-in name.
-    pub display_name: Option<String>,
-    /// Role; absent: as it is, a new one is an operator.
-    pub role: Option<Role>,
-    /// Password; kept when absent.
-    pub password: Option<Secret>,
-    /// Phones.
-    #[serde(default, rename = "phone")]
-    pub phones: Vec<PhoneInput>,
-    /// Queues.
-    #[serde(default, rename = "member")]
-    pub members: Vec<MemberInput>,
-}
-
-/// A phone of an operator.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhoneInput {
-    /// PBX by name; may be absent when there is only one.
-    pub pbx: Option<String>,
-    /// Endpoint on the PBX.
-    pub number: String,
-    /// SIP password; kept when absent.
-    pub secret: Option<Secret>,
-    /// User part of the SIP address; absent: the number.
-    pub sip_user: Option<String>,
-    /// Digest user; absent: the SIP user.
-    pub auth_user: Option<String>,
-    /// Shown to the other side; absent: the person's name.
-    pub display_name: Option<String>,
-}
-
-/// Membership of a queue.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MemberInput {
-    /// PBX by name; may be absent when there is only one.
-    pub pbx: Option<String>,
-    /// Queue by its name on the PBX.
-    pub queue: String,
-    /// What Queue() rings; `{number}` is the person's phone there. Absent: `PJSIP/{number}`.
-    pub interface: Option<String>,
-    /// Whose device state counts, when it is not the interface; `{number}` as above.
-    pub state_interface: Option<String>,
-    /// Name in the queue; absent: the person's name.
-    pub member_name: Option<String>,
-    /// Penalty.
-    #[serde(default)]
-    pub penalty: u32,
-    /// A static or realtime member, which AMI can only pause.
-    #[serde(default)]
-    pub fixed: bool,
-    /// First wish; the operator's own later wish is kept.
-    #[serde(default = "yes")]
-    pub joined: bool,
-}
-
-fn ami_port() -> u16 {
-    5038
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// All of it, as `linedesk-central apply` reads it.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The tenant.
-    #[serde(default)]
-    pub tenant: TenantInput,
-    /// Break reasons.
-    #[serde(default, rename = "reason")]
-    pub reasons: Vec<ReasonInput>,
-    /// PBXs.
-    #[serde(default, rename = "pbx")]
-    pub pbxs: Vec<PbxInput>,
-    /// Queues.
-    #[serde(default, rename = "queue")]
-    pub queues: Vec<QueueInput>,
-    /// People.
-    #[serde(default, rename = "user")]
-    pub users: Vec<UserInput>,
-}
+use super::{PbxRow, Store, StoreError, attributes, codec, configuration, directory, links, retention, sip, softphone};
+use crate::directory::{MemberTemplate, Problem, Scope};
 
 /// Passwords of the input as hashes, by folded username; who is not in it keeps the password.
 pub type PasswordHashes = BTreeMap<String, String>;
 
 impl Store {
-    /// Carries the input out, all or nothing.
+    /// Carries the input out, all or nothing. Gives what may not be meant so, as texts for a person.
     ///
     /// # Errors
-    /// When something named is missing, or the database refuses.
-    pub async fn apply(&self, input: &Input, hashes: &PasswordHashes, now_ms: i64) -> Result<(), StoreError> {
+    /// When something named is missing, what there would be then contradicts itself, or the database refuses.
+    pub async fn apply(&self, input: &Input, hashes: &PasswordHashes, now_ms: i64) -> Result<Vec<String>, StoreError> {
         self.write(|mut tx| async move {
+            let before: BTreeSet<Problem> =
+                Problem::all(&configuration::read(tx.connection()).await?).into_iter().collect();
             self.apply_in(&mut tx, input, hashes, now_ms).await?;
-            tx.commit().await
+            // As a whole: two files that are right by themselves may contradict each other. What was there before stands in
+            // nobody's way.
+            let now = Problem::all(&configuration::read(tx.connection()).await?);
+            let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
+                now.into_iter().filter(|problem| !before.contains(problem)).partition(|problem| problem.is_error);
+            if !errors.is_empty() {
+                let texts: Vec<String> = errors.into_iter().map(|problem| problem.text).collect();
+                return Err(StoreError::Input(texts.join("\n")));
+            }
+            tx.commit().await?;
+            let warnings = warnings.into_iter().map(|problem| problem.text);
+            Ok(warnings.chain(attributes::without_values(&input.attributes)).collect())
         })
         .await
     }
@@ -204,18 +59,30 @@ impl Store {
         .execute(tx)
         .await?;
         softphone::apply(tx, &input.tenant.softphone).await?;
+        retention::apply(tx, &input.tenant.retention).await?;
+        attributes::apply(tx, &input.attributes).await?;
+        directory::apply_figures(tx, "the tenant", Scope::Tenant, &input.tenant.figures, now_ms).await?;
         for reason in &input.reasons {
             apply_reason(tx, reason).await?;
         }
+        directory::apply_plans(tx, &input.plans).await?;
         for pbx in &input.pbxs {
             self.apply_pbx(tx, pbx).await?;
         }
+        directory::apply_places(tx, &input.pbxs).await?;
+        directory::apply_lines(tx, &input.pbxs).await?;
+        directory::apply_projects(tx, &input.projects).await?;
+        directory::apply_numbers(tx, &input.external_numbers).await?;
         for queue in &input.queues {
-            apply_queue(tx, queue).await?;
+            apply_queue(tx, queue, now_ms).await?;
         }
         for user in &input.users {
             self.apply_user(tx, user, hashes, now_ms).await?;
         }
+        directory::apply_phones(tx, &input.phones, now_ms).await?;
+        directory::apply_groups(tx, &input.groups, now_ms).await?;
+        directory::apply_rules(tx, &input.classification, now_ms).await?;
+        directory::settle_inbox(tx).await?;
         Ok(())
     }
 
@@ -268,6 +135,8 @@ impl Store {
         .bind(i64::from(pbx.tls.unwrap_or_else(|| !is_this_machine(&pbx.host))))
         .execute(tx)
         .await?;
+        directory::apply_template(tx, &pbx.name, pbx.member_template.as_ref()).await?;
+        links::apply(tx, &self.key, pbx).await?;
         sip::apply(tx, &self.key, &pbx.name, &pbx.host, &pbx.sip, &pbx.codes).await
     }
 
@@ -314,54 +183,14 @@ impl Store {
             .await?;
             (display_name, UserId(id))
         };
+        let tracked = TrackedInput { tracked: input.tracked, from: input.tracked_from, until: input.tracked_until };
+        directory::apply_tracked(tx, &display_name, user, tracked, now_ms).await?;
         for phone in &input.phones {
-            self.apply_phone(tx, user, &display_name, phone).await?;
+            directory::apply_own_phone(tx, &self.key, user, &display_name, phone, now_ms).await?;
         }
         for member in &input.members {
             apply_member(tx, user, &display_name, member, now_ms).await?;
         }
-        Ok(())
-    }
-
-    async fn apply_phone(
-        &self,
-        tx: &mut Transaction,
-        user: UserId,
-        person: &str,
-        phone: &PhoneInput,
-    ) -> Result<(), StoreError> {
-        let (pbx, pbx_name) = find_pbx(tx, phone.pbx.as_deref()).await?;
-        let known: Option<Vec<u8>> = query("SELECT secret FROM phones WHERE pbx_id = $1 AND number = $2")
-            .bind(pbx.0)
-            .bind(&phone.number)
-            .fetch_scalar_optional(&mut *tx)
-            .await?;
-        let secret = match (&phone.secret, known) {
-            (Some(secret), _) => self.key.seal(&Phone::purpose(&pbx_name, &phone.number), secret)?,
-            (None, Some(known)) => known,
-            (None, None) => {
-                return Err(StoreError::Input(format!(
-                    "the new phone {} on {pbx_name} has no `secret` (the SIP password); add it",
-                    phone.number
-                )));
-            }
-        };
-        let sip_user = phone.sip_user.as_ref().unwrap_or(&phone.number);
-        query(
-            "INSERT INTO phones (user_id, pbx_id, number, sip_user, auth_user, secret, display_name) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (pbx_id, number) DO UPDATE SET user_id = excluded.user_id, \
-             sip_user = excluded.sip_user, auth_user = excluded.auth_user, secret = excluded.secret, \
-             display_name = excluded.display_name",
-        )
-        .bind(user.0)
-        .bind(pbx.0)
-        .bind(&phone.number)
-        .bind(sip_user)
-        .bind(phone.auth_user.as_ref().unwrap_or(sip_user))
-        .bind(secret)
-        .bind(phone.display_name.as_deref().unwrap_or(person))
-        .execute(tx)
-        .await?;
         Ok(())
     }
 }
@@ -386,24 +215,27 @@ async fn apply_reason(tx: &mut Transaction, reason: &ReasonInput) -> Result<(), 
     Ok(())
 }
 
-async fn apply_queue(tx: &mut Transaction, queue: &QueueInput) -> Result<(), StoreError> {
-    let (pbx, _) = find_pbx(tx, queue.pbx.as_deref()).await?;
-    query(
-        "INSERT INTO queues (pbx_id, pbx_queue, name, project, greeting) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (pbx_id, pbx_queue) DO UPDATE SET name = excluded.name, project = excluded.project, \
-         greeting = excluded.greeting",
+pub(super) async fn apply_queue(tx: &mut Transaction, queue: &QueueInput, now_ms: i64) -> Result<(), StoreError> {
+    let (pbx, pbx_name) = find_pbx(tx, queue.pbx.as_deref()).await?;
+    let project = directory::named_project(tx, queue.project.as_deref()).await?;
+    let id: i64 = query(
+        "INSERT INTO queues (pbx_id, pbx_queue, name, project_id, greeting, managed_by) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (pbx_id, pbx_queue) DO UPDATE SET name = excluded.name, project_id = excluded.project_id, \
+         greeting = excluded.greeting, managed_by = excluded.managed_by RETURNING id",
     )
     .bind(pbx.0)
     .bind(&queue.queue)
     .bind(queue.name.as_ref().unwrap_or(&queue.queue))
-    .bind(&queue.project)
+    .bind(project.map(|project| project.0))
     .bind(&queue.greeting)
-    .execute(tx)
+    .bind(codec::word(&queue.managed_by)?)
+    .fetch_scalar(&mut *tx)
     .await?;
-    Ok(())
+    let what = format!("the queue {} on {pbx_name}", queue.queue);
+    directory::apply_figures(tx, &what, Scope::Queue(QueueId(id)), &queue.figures, now_ms).await
 }
 
-async fn apply_member(
+pub(super) async fn apply_member(
     tx: &mut Transaction,
     user: UserId,
     person: &str,
@@ -426,14 +258,30 @@ async fn apply_member(
             .fetch_scalar_optional(&mut *tx)
             .await?;
     let fill = |template: &str| match (&number, template.contains("{number}")) {
-        (Some(number), true) => Ok(template.replace("{number}", number)),
         (None, true) => Err(StoreError::Input(format!(
             "{person} has no phone on {pbx_name}, so `{template}` cannot be filled; add the phone first"
         ))),
-        (_, false) => Ok(template.to_owned()),
+        (number, _) => Ok(MemberTemplate::fill(template, number.as_deref().unwrap_or_default(), person)),
     };
-    let interface = fill(member.interface.as_deref().unwrap_or("PJSIP/{number}"))?;
-    let state_interface = member.state_interface.as_deref().map(fill).transpose()?;
+    let template: Option<String> = query("SELECT member_template FROM pbxs WHERE id = $1")
+        .bind(pbx.0)
+        .fetch_scalar::<Option<String>>(&mut *tx)
+        .await?;
+    let template: MemberTemplate = template.as_deref().map(codec::from_json).transpose()?.unwrap_or_default();
+    // What is said of the interface is said of the whole: the template's state would be that of another device.
+    let (interface, state_interface) = match &member.interface {
+        Some(interface) => (fill(interface)?, member.state_interface.as_deref()),
+        None => {
+            let state = member.state_interface.as_deref().or(template.state_interface.as_deref());
+            (fill(&template.interface)?, state)
+        }
+    };
+    let state_interface = state_interface.map(fill).transpose()?;
+    let member_name = match (&member.member_name, &template.member_name) {
+        (Some(name), _) => name.clone(),
+        (None, Some(template)) if member.interface.is_none() => fill(template)?,
+        (None, _) => person.to_owned(),
+    };
     query(
         "INSERT INTO members (queue_id, user_id, interface, state_interface, member_name, penalty, fixed, joined, \
          changed_by, changed_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
@@ -445,7 +293,7 @@ async fn apply_member(
     .bind(user.0)
     .bind(&interface)
     .bind(state_interface)
-    .bind(member.member_name.as_deref().unwrap_or(person))
+    .bind(member_name)
     .bind(i64::from(member.penalty))
     .bind(i64::from(member.fixed))
     .bind(i64::from(member.joined))
@@ -463,7 +311,7 @@ async fn apply_member(
     Ok(())
 }
 
-async fn find_pbx(tx: &mut Transaction, name: Option<&str>) -> Result<(PbxId, String), StoreError> {
+pub(super) async fn find_pbx(tx: &mut Transaction, name: Option<&str>) -> Result<(PbxId, String), StoreError> {
     let found: Vec<(i64, String)> = if let Some(name) = name {
         query("SELECT id, name FROM pbxs WHERE name = $1").bind(name).fetch_all(&mut *tx).await?
     } else {

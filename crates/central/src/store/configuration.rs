@@ -3,8 +3,9 @@
 use central_api::{ChangedBy, PbxId, PhoneId, QueueId, Reason, ReasonId, Role, User, UserId};
 use std::collections::BTreeMap;
 
-use super::engine::{Row, query};
-use super::{Sip, Softphone, Store, StoreError, codec, sip, softphone};
+use super::engine::{Connection, Row, query};
+use super::{Sip, Softphone, Store, StoreError, codec, directory, sip, softphone};
+use crate::directory::{House, ManagedBy, ProjectId};
 
 /// Settings of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,31 @@ pub struct PbxRow {
     pub managed: bool,
     /// How softphones reach it.
     pub sip: Sip,
+    /// Further ways to the manager interface; all are connected at once.
+    pub links: Vec<LinkRow>,
+}
+
+/// A further way to a PBX's manager interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// TLS.
+    pub tls: bool,
+    /// Manager user.
+    pub username: String,
+    /// Sealed for [`LinkRow::purpose`].
+    pub secret: Vec<u8>,
+}
+
+impl LinkRow {
+    /// What its secret is sealed for.
+    #[must_use]
+    pub fn purpose(pbx: &str, host: &str, port: u16, username: &str) -> String {
+        format!("link:{pbx}:{username}@{host}:{port}")
+    }
 }
 
 impl PbxRow {
@@ -59,7 +85,7 @@ impl PbxRow {
     }
 }
 
-/// A phone of an operator.
+/// A phone of an operator that a workstation can register; all phones are in the [`House`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
     /// Own id.
@@ -99,10 +125,14 @@ pub struct Queue {
     pub pbx_queue: String,
     /// On screens.
     pub name: String,
-    /// Largest line of a ringing call.
+    /// Largest line of a ringing call: the name of its project.
     pub project: Option<String>,
-    /// What to say first.
+    /// Its project.
+    pub project_id: Option<ProjectId>,
+    /// What to say first, its own or the project's.
     pub greeting: Option<String>,
+    /// Who decides what it is.
+    pub managed_by: ManagedBy,
 }
 
 /// A break reason.
@@ -156,6 +186,8 @@ pub struct Configuration {
     pub members: BTreeMap<(UserId, QueueId), Member>,
     /// Break reasons.
     pub reasons: BTreeMap<ReasonId, ReasonRow>,
+    /// What only the directory needs.
+    pub house: House,
 }
 
 impl Store {
@@ -165,94 +197,120 @@ impl Store {
     /// When the database does not answer or holds what this program does not know.
     pub async fn configuration(&self) -> Result<Configuration, StoreError> {
         // One moment: a change in the middle must not give half of the old and half of the new.
-        let mut now = self.snapshot().await?;
-        let row = query("SELECT * FROM tenant").fetch_one::<Row>(&mut now).await?;
-        let tenant = Tenant {
-            name: row.get("name")?,
-            revision: row.get("revision")?,
-            after_call_ms: row.get::<i64>("after_call_s")? * 1000,
-            not_taken_limit: row.get("not_taken_limit")?,
-            softphone: softphone::read(&row)?,
-        };
-        let mut users = BTreeMap::new();
-        for row in query("SELECT id, username, display_name, role FROM users").fetch_all::<Row>(&mut now).await? {
-            let id = UserId(row.get("id")?);
-            let role: Role = codec::from_word(row.get("role")?)?;
-            let user = User { id, username: row.get("username")?, display_name: row.get("display_name")?, role };
-            users.insert(id, UserRow { user });
-        }
-        let mut pbxs = BTreeMap::new();
-        for row in query("SELECT * FROM pbxs").fetch_all::<Row>(&mut now).await? {
-            let id = PbxId(row.get("id")?);
-            let pbx = PbxRow {
-                id,
-                name: row.get("name")?,
-                host: row.get("host")?,
-                port: row.get("port")?,
-                tls: row.get("tls")?,
-                username: row.get("username")?,
-                secret: row.get("secret")?,
-                managed: row.get("managed")?,
-                sip: sip::read(&row)?,
-            };
-            pbxs.insert(id, pbx);
-        }
-        let mut phones = BTreeMap::new();
-        for row in query("SELECT * FROM phones").fetch_all::<Row>(&mut now).await? {
-            let id = PhoneId(row.get("id")?);
-            let phone = Phone {
-                id,
-                user: UserId(row.get("user_id")?),
-                pbx: PbxId(row.get("pbx_id")?),
-                number: row.get("number")?,
-                sip_user: row.get("sip_user")?,
-                auth_user: row.get("auth_user")?,
-                secret: row.get("secret")?,
-                display_name: row.get("display_name")?,
-            };
-            phones.insert(id, phone);
-        }
-        let mut queues = BTreeMap::new();
-        for row in query("SELECT * FROM queues").fetch_all::<Row>(&mut now).await? {
-            let id = QueueId(row.get("id")?);
-            let queue = Queue {
-                id,
-                pbx: PbxId(row.get("pbx_id")?),
-                pbx_queue: row.get("pbx_queue")?,
-                name: row.get("name")?,
-                project: row.get("project")?,
-                greeting: row.get("greeting")?,
-            };
-            queues.insert(id, queue);
-        }
-        let mut members = BTreeMap::new();
-        for row in query("SELECT * FROM members").fetch_all::<Row>(&mut now).await? {
-            let (queue, user) = (QueueId(row.get("queue_id")?), UserId(row.get("user_id")?));
-            let member = Member {
-                queue,
-                user,
-                interface: row.get("interface")?,
-                state_interface: row.get("state_interface")?,
-                member_name: row.get("member_name")?,
-                penalty: row.get("penalty")?,
-                fixed: row.get("fixed")?,
-                joined: row.get("joined")?,
-                by: codec::from_json(row.get("changed_by")?)?,
-                changed_ms: row.get("changed_ms")?,
-            };
-            members.insert((user, queue), member);
-        }
-        let mut reasons = BTreeMap::new();
-        for row in query("SELECT * FROM reasons").fetch_all::<Row>(&mut now).await? {
-            let id = ReasonId(row.get("id")?);
-            let reason = Reason {
-                id,
-                names: codec::from_json(row.get("names")?)?,
-                class: codec::from_word(row.get("class")?)?,
-                limit_min: row.get("limit_min")?,
-            };
-            reasons.insert(id, ReasonRow { key: row.get("key")?, reason });
-        }
-        Ok(Configuration { tenant, users, pbxs, phones, queues, members, reasons })
+        read(self.snapshot().await?.connection()).await
     }
+}
+
+/// All of it, as a transaction or a snapshot sees it.
+pub(super) async fn read(now: &mut Connection) -> Result<Configuration, StoreError> {
+    let row = query("SELECT * FROM tenant").fetch_one::<Row>(&mut *now).await?;
+    let tenant = Tenant {
+        name: row.get("name")?,
+        revision: row.get("revision")?,
+        after_call_ms: row.get::<i64>("after_call_s")? * 1000,
+        not_taken_limit: row.get("not_taken_limit")?,
+        softphone: softphone::read(&row)?,
+    };
+    let mut users = BTreeMap::new();
+    for row in query("SELECT id, username, display_name, role FROM users").fetch_all::<Row>(&mut *now).await? {
+        let id = UserId(row.get("id")?);
+        let role: Role = codec::from_word(row.get("role")?)?;
+        let user = User { id, username: row.get("username")?, display_name: row.get("display_name")?, role };
+        users.insert(id, UserRow { user });
+    }
+    let mut pbxs = BTreeMap::new();
+    for row in query("SELECT * FROM pbxs").fetch_all::<Row>(&mut *now).await? {
+        let id = PbxId(row.get("id")?);
+        let pbx = PbxRow {
+            id,
+            name: row.get("name")?,
+            host: row.get("host")?,
+            port: row.get("port")?,
+            tls: row.get("tls")?,
+            username: row.get("username")?,
+            secret: row.get("secret")?,
+            managed: row.get("managed")?,
+            sip: sip::read(&row)?,
+            links: Vec::new(),
+        };
+        pbxs.insert(id, pbx);
+    }
+    for row in query("SELECT * FROM pbx_links ORDER BY pbx_id, place").fetch_all::<Row>(&mut *now).await? {
+        let Some(pbx) = pbxs.get_mut(&PbxId(row.get("pbx_id")?)) else { continue };
+        pbx.links.push(LinkRow {
+            host: row.get("host")?,
+            port: row.get("port")?,
+            tls: row.get("tls")?,
+            username: row.get("username")?,
+            secret: row.get("secret")?,
+        });
+    }
+    let mut phones = BTreeMap::new();
+    for row in query("SELECT * FROM phones WHERE user_id IS NOT NULL AND secret IS NOT NULL")
+        .fetch_all::<Row>(&mut *now)
+        .await?
+    {
+        let id = PhoneId(row.get("id")?);
+        let phone = Phone {
+            id,
+            user: UserId(row.get("user_id")?),
+            pbx: PbxId(row.get("pbx_id")?),
+            number: row.get("number")?,
+            sip_user: row.get("sip_user")?,
+            auth_user: row.get("auth_user")?,
+            secret: row.get("secret")?,
+            display_name: row.get("display_name")?,
+        };
+        phones.insert(id, phone);
+    }
+    let mut queues = BTreeMap::new();
+    let queues_and_projects = query(
+        "SELECT queues.id, pbx_id, pbx_queue, queues.name, project_id, managed_by, projects.name AS project, \
+         COALESCE(queues.greeting, projects.greeting) AS greeting \
+         FROM queues LEFT JOIN projects ON projects.id = queues.project_id",
+    );
+    for row in queues_and_projects.fetch_all::<Row>(&mut *now).await? {
+        let id = QueueId(row.get("id")?);
+        let queue = Queue {
+            id,
+            pbx: PbxId(row.get("pbx_id")?),
+            pbx_queue: row.get("pbx_queue")?,
+            name: row.get("name")?,
+            project: row.get("project")?,
+            project_id: row.get::<Option<i64>>("project_id")?.map(ProjectId),
+            managed_by: codec::from_word(row.get("managed_by")?)?,
+            greeting: row.get("greeting")?,
+        };
+        queues.insert(id, queue);
+    }
+    let mut members = BTreeMap::new();
+    for row in query("SELECT * FROM members").fetch_all::<Row>(&mut *now).await? {
+        let (queue, user) = (QueueId(row.get("queue_id")?), UserId(row.get("user_id")?));
+        let member = Member {
+            queue,
+            user,
+            interface: row.get("interface")?,
+            state_interface: row.get("state_interface")?,
+            member_name: row.get("member_name")?,
+            penalty: row.get("penalty")?,
+            fixed: row.get("fixed")?,
+            joined: row.get("joined")?,
+            by: codec::from_json(row.get("changed_by")?)?,
+            changed_ms: row.get("changed_ms")?,
+        };
+        members.insert((user, queue), member);
+    }
+    let mut reasons = BTreeMap::new();
+    for row in query("SELECT * FROM reasons").fetch_all::<Row>(&mut *now).await? {
+        let id = ReasonId(row.get("id")?);
+        let reason = Reason {
+            id,
+            names: codec::from_json(row.get("names")?)?,
+            class: codec::from_word(row.get("class")?)?,
+            limit_min: row.get("limit_min")?,
+        };
+        reasons.insert(id, ReasonRow { key: row.get("key")?, reason });
+    }
+    let house = directory::read(now).await?;
+    Ok(Configuration { tenant, users, pbxs, phones, queues, members, reasons, house })
 }

@@ -35,3 +35,20 @@ pub const TENANT_TABLES: Pair = Pair {
     sqlite: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'tenant'",
     postgres: "SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'tenant'",
 };
+
+/// Room for the calls of one month, for each table that is cut by months; filled in by `calls/months.rs`. A table of SQLite has
+/// no parts. In PostgreSQL it is made apart and then attached, since to make it as a part would stop every reader of the whole.
+pub const MAKE_MONTH: Pair = Pair {
+    sqlite: "",
+    postgres: "CREATE TABLE {table}_{month} (LIKE {table} INCLUDING DEFAULTS); \
+               ALTER TABLE {table} ATTACH PARTITION {table}_{month} FOR VALUES FROM ({from}) TO ({to}); ",
+};
+
+/// After somebody was forgotten, outside a transaction: the log of SQLite still has the pages as they were, and PostgreSQL the
+/// former version of each row.
+pub const AFTER_FORGETTING: Pair = Pair { sqlite: "PRAGMA wal_checkpoint(TRUNCATE)", postgres: "VACUUM personal_data" };
+
+/// Takes the calls of one month away, for each table that is cut by months; filled in by `calls/months.rs`. SQLite deletes them
+/// in parts instead. Nobody may read the whole meanwhile, so it is given up at once while somebody does, and tried later.
+pub const DROP_MONTH: Pair =
+    Pair { sqlite: "", postgres: "SET LOCAL lock_timeout = '1s'; DROP TABLE {table}_{month}; " };

@@ -21,6 +21,12 @@ impl IdBlock {
         self.left.next()
     }
 
+    /// All that are left, at once.
+    #[must_use]
+    pub fn whole(self) -> Range<u64> {
+        self.left.start.unsigned_abs()..self.left.end.unsigned_abs()
+    }
+
     /// How many there are still.
     #[must_use]
     pub fn left(&self) -> u64 {

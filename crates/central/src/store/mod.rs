@@ -5,18 +5,25 @@
 //! statements; `outbox.rs` is an example with everything in it.
 
 mod apply;
+mod attributes;
+mod audit;
 mod batches;
+mod calls;
 mod codec;
 mod configuration;
+mod customers;
 mod dialect;
+mod directory;
 mod engine;
 mod error;
 mod idempotency;
 mod ids;
 mod journal;
+mod links;
 mod location;
 mod options;
 mod outbox;
+mod retention;
 mod seal;
 mod sessions;
 mod sip;
@@ -25,21 +32,35 @@ mod users;
 
 #[cfg(test)]
 #[path = "../../tests/databases/mod.rs"]
-mod databases;
+pub(crate) mod databases;
 
 pub use apply::{
     Input, MemberInput, PasswordHashes, PbxInput, PhoneInput, QueueInput, ReasonInput, TenantInput, UserInput,
 };
 pub(crate) use apply::{fold, is_this_machine};
-pub use configuration::{Configuration, Member, PbxRow, Phone, Queue, ReasonRow, Tenant, UserRow};
+pub use attributes::{Attribute, AttributeInput, AttributeKind, AttributeSource, Grain};
+pub use audit::AuditEntry;
+#[cfg(test)]
+pub(crate) use calls::generated;
+pub use calls::{ChangedDay, Channel, Put, StoredCall};
+pub(crate) use calls::{Numbers, Text, shown_utc};
+pub use configuration::{Configuration, LinkRow, Member, PbxRow, Phone, Queue, ReasonRow, Tenant, UserRow};
+pub use customers::{Asked, Customer, CustomerCall, CustomerExport, Detail, Forgotten};
+pub(crate) use directory::shown;
+pub use directory::{
+    BarePhoneInput, ExternalNumberInput, FiguresInput, GroupInput, LineInput, Moment, PlanInput, ProjectInput,
+    ProposedRule, RuleInput, TemplateInput,
+};
 pub use engine::Engine;
 pub use error::StoreError;
 pub use idempotency::{Claim, Stored};
 pub use ids::IdBlock;
 pub use journal::{Journal, Record, Remembered};
+pub use links::LinkInput;
 pub use location::{Location, LocationError, Server};
 pub use options::StoreOptions;
 pub use outbox::{Event, Events, Told};
+pub use retention::{Doubt, Retained, Retention, RetentionInput};
 pub use seal::SealingKey;
 pub(crate) use seal::fill;
 pub use sessions::{Opened, Opening, SessionRow};

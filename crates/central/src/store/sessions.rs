@@ -2,6 +2,7 @@
 
 use central_api::{Machine, SessionEndReason, UserId};
 
+use super::directory::{sit_down, stand_up};
 use super::engine::{FromRow, Row, Transaction, query};
 use super::{Store, StoreError, codec};
 
@@ -79,12 +80,7 @@ impl Store {
     pub async fn open_session(&self, opening: &Opening<'_>) -> Result<Opened, StoreError> {
         self.write(|mut tx| async move {
             // What nobody has used for long is over, and asks nobody whether to move.
-            query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE ended_ms IS NULL AND seen_ms < $3")
-                .bind(opening.now_ms)
-                .bind(codec::json(&SessionEndReason::Revoked)?)
-                .bind(opening.stale_before_ms)
-                .execute(&mut tx)
-                .await?;
+            end_stale(&mut tx, opening.stale_before_ms, opening.now_ms).await?;
             let active: Vec<SessionRow> =
                 query(select!("WHERE ended_ms IS NULL AND (user_id = $1 OR machine_id = $2) ORDER BY created_ms DESC"))
                     .bind(opening.user.0)
@@ -102,11 +98,13 @@ impl Store {
                 } else {
                     SessionEndReason::ReplacedAtSeat { by: opening.display_name.to_owned() }
                 };
-                end(&mut tx, &old.id, &why, opening.now_ms).await?;
+                end(&mut tx, &old.id, old.user, &why, opening.now_ms).await?;
                 old.ended = Some(why);
                 ended.push(old);
             }
             let session = insert(&mut tx, opening).await?;
+            // With the session in one transaction: whatever is killed in between, nobody holds a phone without sitting there.
+            sit_down(&mut tx, opening.user, opening.id, opening.now_ms).await?;
             tx.commit().await?;
             Ok(Opened::Here { session, ended })
         })
@@ -162,11 +160,37 @@ impl Store {
     /// When the database refuses.
     pub async fn end_session(&self, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
         self.write(|mut tx| async move {
-            end(&mut tx, id, why, now_ms).await?;
+            let user: Option<i64> =
+                query("SELECT user_id FROM sessions WHERE id = $1").bind(id).fetch_scalar_optional(&mut tx).await?;
+            if let Some(user) = user {
+                end(&mut tx, id, UserId(user), why, now_ms).await?;
+            }
             tx.commit().await
         })
         .await
     }
+
+    /// Ends sessions that nobody has used since a moment; how many.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn end_stale_sessions(&self, stale_before_ms: i64, now_ms: i64) -> Result<usize, StoreError> {
+        self.write(|mut tx| async move {
+            let ended = end_stale(&mut tx, stale_before_ms, now_ms).await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+        .await
+    }
+}
+
+async fn end_stale(tx: &mut Transaction, stale_before_ms: i64, now_ms: i64) -> Result<usize, StoreError> {
+    let stale: Vec<SessionRow> =
+        query(select!("WHERE ended_ms IS NULL AND seen_ms < $1")).bind(stale_before_ms).fetch_all(&mut *tx).await?;
+    for old in &stale {
+        end(tx, &old.id, old.user, &SessionEndReason::Revoked, now_ms).await?;
+    }
+    Ok(stale.len())
 }
 
 async fn insert(tx: &mut Transaction, opening: &Opening<'_>) -> Result<SessionRow, StoreError> {
@@ -200,13 +224,27 @@ async fn insert(tx: &mut Transaction, opening: &Opening<'_>) -> Result<SessionRo
     })
 }
 
-async fn end(tx: &mut Transaction, id: &str, why: &SessionEndReason, now_ms: i64) -> Result<(), StoreError> {
-    query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND ended_ms IS NULL")
+/// A person's last session takes the phones along.
+async fn end(
+    tx: &mut Transaction,
+    id: &str,
+    user: UserId,
+    why: &SessionEndReason,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let ended = query("UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND ended_ms IS NULL")
         .bind(now_ms)
         .bind(codec::json(why)?)
         .bind(id)
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
+    let others: i64 = query("SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND ended_ms IS NULL")
+        .bind(user.0)
+        .fetch_scalar(&mut *tx)
+        .await?;
+    if ended == 1 && others == 0 {
+        stand_up(tx, user, now_ms).await?;
+    }
     Ok(())
 }
 

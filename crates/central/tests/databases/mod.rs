@@ -42,8 +42,16 @@ impl TestDatabase {
 
     /// Whether these bytes stand anywhere in it, or in a file beside it.
     pub async fn holds(&self, bytes: &str) -> bool {
-        let files = std::fs::read_dir(&self.options.data_dir).unwrap().map(|entry| entry.unwrap().path());
-        let mut everything: Vec<Vec<u8>> = files.map(|file| std::fs::read(file).unwrap()).collect();
+        let mut everything = Vec::new();
+        let mut open = vec![self.options.data_dir.clone()];
+        while let Some(directory) = open.pop() {
+            for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+                match path.is_dir() {
+                    true => open.push(path),
+                    false => everything.push(std::fs::read(path).unwrap()),
+                }
+            }
+        }
         #[cfg(unix)]
         if let Some(postgres) = &self.postgres {
             everything.push(postgres.everything().await.into_bytes());

@@ -1,5 +1,5 @@
 use crate::databases::on_both_engines;
-use crate::house::{House, wish};
+use crate::house::{House, apply, wish};
 use central_api::{Reachability, Topic, path};
 use linedesk_central::pbx::contract::{
     Cause, ObservedMember, OfferOutcome, PbxCall, PbxCommand, PbxEvent, Progress, Returned,
@@ -15,6 +15,7 @@ on_both_engines!(
     a_wish_that_waited_undoes_nothing_that_came_later,
     offers_not_taken_ask_whether_anybody_is_there,
     a_restarted_pbx_has_the_phones_register_again,
+    a_pbx_is_told_which_lines_lead_to_others,
     a_lost_call_goes_back_to_its_queue,
     figures_of_queues_are_seen_by_those_whose_queues_they_are,
     a_status_outlives_a_restart_of_central,
@@ -249,6 +250,29 @@ async fn a_restarted_pbx_has_the_phones_register_again(mut house: House) {
     live.me("nobody knows", |me| me["phones"]["1"]["state"] == "unknown" && me["pbxs"]["1"]["up"] == false).await;
     house.pbx.says(PbxEvent::Link { up: true, restarted: true }).await;
     live.me("register again", |me| me["phones"]["1"]["register_again"].as_u64() > Some(0)).await;
+}
+
+/// The Call-IDs of such lines join the halves of a call without a header.
+async fn a_pbx_is_told_which_lines_lead_to_others(mut house: House) {
+    let line = |endpoint: &str| {
+        format!(
+            "[[pbx]]\nname = \"lab\"\nhost = \"127.0.0.1\"\nport = 1\nusername = \"linedesk\"\n\
+             [[pbx.line]]\nname = \"world\"\nendpoint = \"PJSIP/trunk\"\n\
+             [[pbx.line]]\nname = \"between\"\nendpoint = \"{endpoint}\"\nto_pbx = \"far\"\n\
+             [[pbx]]\nname = \"far\"\nhost = \"127.0.0.1\"\nport = 2\nusername = \"linedesk\"\nsecret = \"ami-secret\"\n"
+        )
+    };
+    let told = async |house: &mut House| loop {
+        if let PbxCommand::Lines(lines) = house.pbx.command().await {
+            break lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>();
+        }
+    };
+    assert_eq!(told(&mut house).await, [""; 0]);
+    apply(&house.database, &line("PJSIP/far")).await;
+    house.restart().await;
+    assert_eq!(told(&mut house).await, ["PJSIP/far"]);
+    apply(&house.database, &line("PJSIP/far-*")).await;
+    assert_eq!(told(&mut house).await, ["PJSIP/far-*"]);
 }
 
 async fn a_lost_call_goes_back_to_its_queue(mut house: House) {

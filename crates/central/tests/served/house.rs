@@ -191,11 +191,11 @@ impl Links for FakeLinks {
     fn open(
         &self,
         pbx: &PbxRow,
-        secret: central_api::Secret,
+        secrets: Vec<central_api::Secret>,
         _calls: Option<linedesk_central::collector::Handle>,
         reports: mpsc::Sender<PbxReport>,
     ) -> Box<dyn Link> {
-        assert_eq!(secret.expose(), "ami-secret");
+        assert_eq!(secrets[0].expose(), "ami-secret");
         let (to, commands) = mpsc::unbounded_channel();
         let _ = self.0.send(End { pbx: pbx.id, reports, commands });
         Box::new(FakeLink(Mutex::new(to)))

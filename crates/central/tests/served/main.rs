@@ -10,6 +10,7 @@ mod commands;
 mod desk;
 mod house;
 mod live;
+mod pbx;
 mod process;
 mod sign_in;
 mod tls;

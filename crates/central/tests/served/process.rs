@@ -4,9 +4,14 @@
 use crate::databases::cluster::{GUARDED, Own, PASSWORD, Private};
 use crate::databases::on_both_engines;
 use crate::house::{Client, OFFICE, PATIENCE};
+use crate::pbx::Pbx;
+use calls::Ended;
+use calls::call::{Direction, EndedBy, Exit, Party, Who};
 use central_api::path;
-use linedesk_central::store::Engine;
+use linedesk_central::config::Config;
+use linedesk_central::store::{Engine, Store, StoreOptions};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -16,8 +21,12 @@ use tokio::time::timeout;
 on_both_engines!(
     Install:
     a_status_outlives_sigkill,
+    calls_outlive_sigkill,
     init_overwrites_nothing,
     the_command_line_adds_and_lists,
+    a_customer_is_shown_handed_out_and_erased,
+    times_and_attributes_are_applied,
+    the_command_line_tells_the_directory,
 );
 
 struct Install {
@@ -90,6 +99,19 @@ impl Install {
         (output.status.success(), String::from_utf8(text).unwrap())
     }
 
+    /// Its database, beside the server.
+    async fn store(&self) -> Store {
+        #[cfg(unix)]
+        let url = self._postgres.as_ref().map(Private::url);
+        #[cfg(not(unix))]
+        let url: Option<String> = None;
+        let mut options = StoreOptions::new(self.dir.path().join("data"));
+        if let Some(url) = url {
+            options.location = url.parse().unwrap();
+        }
+        Store::open(&options).await.unwrap()
+    }
+
     async fn serve(&self) -> Served {
         let mut command = self.command(&["serve"]);
         command.stderr(Stdio::null());
@@ -117,6 +139,47 @@ async fn a_status_outlives_sigkill(install: Install) {
     let served = install.serve().await;
     anna.url.clone_from(&served.url);
     anna.live().await.me("lunch still", |me| me["status"]["reason"] == lunch).await;
+}
+
+/// Killed in the middle of calls, again and again, wherever it is: each call is stored once. What was on its way when it was
+/// killed is lost, and what vanished meanwhile is closed.
+async fn calls_outlive_sigkill(install: Install) {
+    const CALLS: usize = 12;
+    let mut pbx = Pbx::of(CALLS).await;
+    let lab = OFFICE.replace("port = 1\n", &format!("port = {}\n", pbx.port));
+    let (ok, out) = install.run(&["apply", "-"], &lab).await;
+    assert!(ok, "{out}");
+    let mut upto = 0;
+    for part in [7, 40, 3, 111, 60, 29, 150, 13] {
+        let mut served = install.serve().await;
+        upto += part;
+        pbx.say(upto.min(pbx.events())).await;
+        served.child.kill().await.unwrap();
+    }
+    let _served = install.serve().await;
+    pbx.say(pbx.events()).await;
+    let store = install.store().await;
+    let ended = async || {
+        let events = store.events_after(0, 10_000).await.unwrap().events;
+        events.into_iter().filter(|event| event.kind == "call-ended").map(|event| event.key).collect::<Vec<_>>()
+    };
+    let all = async {
+        while ended().await.len() < CALLS {
+            // Another process writes it, which says nothing to this one.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let all = timeout(PATIENCE, all).await.is_ok();
+    assert!(all, "{:?}", ended().await);
+    let (mut channels, mut whole) = (BTreeSet::new(), 0);
+    for key in ended().await {
+        let call = store.call(key.parse().unwrap()).await.unwrap().unwrap().call;
+        whole += usize::from(call.visits.iter().any(|visit| matches!(visit.exit, Exit::Answered { by: Some(_) })));
+        let of_call: BTreeSet<String> = call.parties.iter().flat_map(|party| party.channels.clone()).collect();
+        assert!(channels.is_disjoint(&of_call), "told twice: {call}");
+        channels.extend(of_call);
+    }
+    assert!(whole >= CALLS - 4, "only {whole} are told wholly");
 }
 
 #[cfg(unix)]
@@ -270,4 +333,235 @@ async fn the_command_line_adds_and_lists(install: Install) {
         let (ok, out) = install.run(arguments, input).await;
         assert!(!ok && out.contains(word), "{arguments:?}: {out}");
     }
+}
+
+async fn a_customer_is_shown_handed_out_and_erased(install: Install) {
+    const NUMBER: &str = "+79001234567";
+    let store = Store::open(&Config::read(&install.config()).unwrap().store()).await.unwrap();
+    let party = |who, endpoint: &str, number: &str, name: Option<&str>| Party {
+        who,
+        pbx: 1,
+        endpoint: endpoint.to_owned(),
+        number: Some(number.to_owned()),
+        name: name.map(str::to_owned),
+        sip_call_ids: Vec::new(),
+        channels: Vec::new(),
+    };
+    let call = calls::Call {
+        direction: Direction::Incoming,
+        caller: 0,
+        dialled: Some("700".to_owned()),
+        began_ms: 1_795_176_000_000,
+        answered_ms: None,
+        ended_ms: Some(1_795_176_009_000),
+        ended_by: EndedBy::Party { party: 0 },
+        cause: None,
+        originated: false,
+        parties: vec![
+            party(Who::Trunk, "PJSIP/trunk-1", NUMBER, Some("Ivan Petrov")),
+            party(Who::Phone, "PJSIP/101", "101", None),
+        ],
+        visits: vec![],
+        attempts: vec![],
+        talks: vec![],
+        moves: vec![],
+        steps: vec![],
+        listens: vec![],
+        attributes: vec![],
+        waited_ms: 9_000,
+        talked_ms: 0,
+        connected_ms: 0,
+        joins: vec![],
+    };
+    store.put_calls(&[Ended { id: 7, absorbed: vec![], call }], 1_795_176_010_000).await.unwrap();
+    let run = async |verb: &str, number: &str| install.run(&["customer", verb, number], "").await;
+    let (ok, found) = run("find", NUMBER).await;
+    assert!(ok && found.contains("Ivan Petrov") && found.contains("call 7\t2026-11-20 12:00:00 UTC"), "{found}");
+    let (ok, other) = run("find", "89001234567").await;
+    assert!(ok && other.contains(&format!("{NUMBER} is likely the same")), "{other}");
+    let (ok, export) = run("export", NUMBER).await;
+    let export: Value = serde_json::from_str(&export).unwrap();
+    assert!(ok && export["calls"][0]["call"]["parties"][0]["name"] == "Ivan Petrov", "{export}");
+    let (ok, erased) = run("erase", NUMBER).await;
+    assert!(ok && erased.contains("stay, without them: 1"), "{erased}");
+    for stays in
+        ["Raw material of calls, now without them: 0 files", "erase again in five minutes", "Backups are not changed"]
+    {
+        assert!(erased.contains(stays), "{erased}");
+    }
+    let (ok, none) = run("erase", NUMBER).await;
+    assert!(!ok && none.contains("nothing is kept"), "{none}");
+    assert!(store.call(7).await.unwrap().unwrap().forgotten);
+    let what: Vec<String> = store.audit_after(0, 10).await.unwrap().into_iter().map(|entry| entry.what).collect();
+    assert_eq!(what[2..4], ["customer-exported", "customer-forgotten"]);
+    store.close().await;
+}
+
+async fn times_and_attributes_are_applied(install: Install) {
+    let file = "[tenant.retention]\ncalls_months = 24\n[[attribute]]\nname = 'order'\nsource = 'variable ORDER'\n\
+                personal = false\ntitles = { en = 'Order', ru = 'Заказ' }\n";
+    for _ in 0..2 {
+        let (ok, out) = install.run(&["apply", "-"], file).await;
+        assert!(ok && out.contains("calls 24 months, notes 12 months"), "{out}");
+    }
+    for (wrong, words) in [
+        (file.replace("variable ORDER", "var ORDER"), "`variable NAME`"),
+        (file.replace("personal = false\n", ""), "personal"),
+        (file.replace("name = 'order'", "name = 'again'"), "one source is one attribute"),
+        (file.replace("en = 'Order', ", ""), "no English title"),
+        (file.replace("24", "0"), "give 1 or more"),
+    ] {
+        let (ok, out) = install.run(&["apply", "-"], &wrong).await;
+        assert!(!ok && out.contains(words), "{out}");
+    }
+}
+
+async fn the_command_line_tells_the_directory(install: Install) {
+    let house = r#"
+[[number-plan]]
+name = "moscow"
+preset = "russia"
+area_code = "495"
+extensions = ["_2XX"]
+[number-plan.trunks.city]
+sends = "e164"
+[[pbx]]
+name = "lab"
+host = "127.0.0.1"
+username = "linedesk"
+number_plan = "moscow"
+[[pbx.line]]
+name = "city"
+endpoint = "PJSIP/trunk-a"
+[[project]]
+name = "Shop"
+greeting = "Shop, good day"
+[[external-number]]
+number = "+74951112233"
+name = "Head office"
+project = "Shop"
+[[group]]
+name = "day"
+users = ["anna", "olga"]
+[[classification]]
+context = "ext-queues"
+what = "queue"
+valid_from = 2026-03-01
+"#;
+    let (ok, out) = install.run(&["apply", "-"], house).await;
+    assert!(ok && out.is_empty(), "{out}");
+    let told = async |arguments: &[&str], lines: &[&str]| {
+        let (ok, out) = install.run(arguments, "").await;
+        assert!(ok && lines.iter().all(|line| out.contains(line)), "{arguments:?}: {out}");
+    };
+    told(&["line", "list"], &["1\tlab\tcity\tPJSIP/trunk-a\tto the outside"]).await;
+    told(&["project", "list"], &["\tShop\tShop, good day"]).await;
+    told(&["external-number", "list"], &["1\tlab\t+74951112233\tHead office\tShop"]).await;
+    told(&["group", "list"], &["1\tday\tAnna, olga"]).await;
+    told(&["number", "plans"], &["1\tmoscow\t+7\tlab"]).await;
+    told(&["classification", "list"], &["1\tlab\text-queues\t*\t*\t*\tqueue\tfrom 2026-03-01 00:00:00"]).await;
+    told(&["classification", "inbox"], &[""]).await;
+    let everywhere = [
+        "caller on city\t",
+        "caller on any other line\t+7 495 123-45-67\texternal\ttrunk-prefix",
+        "dials 84951234567\tcity",
+    ];
+    told(&["number", "explain", "84951234567"], &everywhere).await;
+    told(
+        &["number", "explain", "4930123456", "--line", "city"],
+        &["caller on city\t+49 30 123456\texternal\tstated-form"],
+    )
+    .await;
+    for (arguments, why) in [
+        (
+            &["number", "explain", "1", "--line", "none"][..],
+            "there is no line none on lab; `linedesk-central line list`",
+        ),
+        (&["number", "explain", "1", "--pbx", "none"], "there is no PBX none; `linedesk-central pbx list`"),
+        (&["pbx", "propose", "lab"], "nothing was seen at this PBX yet"),
+        (&["classification", "confirm", "1234"], "no rule 1234 is proposed"),
+    ] {
+        let (ok, out) = install.run(arguments, "").await;
+        assert!(!ok && out.contains(why), "{arguments:?}: {out}");
+    }
+    // What may not be meant so is taken and said.
+    let odd = "[[pbx]]\nname = \"far\"\nhost = \"h\"\nusername = \"u\"\nsecret = \"s\"\n[[pbx.line]]\nname = \"x\"\nendpoint = \"PJSIP/x\"\nto_pbx = \"lab\"\n";
+    let (ok, out) = install.run(&["apply", "-"], odd).await;
+    assert!(ok && out.starts_with("taken, but: the line x of the PBX far leads to lab"), "{out}");
+}
+
+/// A manager interface that answers what it is asked with these events.
+async fn pbx_that_shows(lists: &'static [(&'static str, &'static str)]) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (read, mut write) = stream.into_split();
+        write.write_all(b"Asterisk Call Manager/9.0.0\r\n").await.unwrap();
+        let mut lines = BufReader::new(read).lines();
+        let (mut action, mut id) = (String::new(), String::new());
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(name) = line.strip_prefix("Action: ") {
+                name.clone_into(&mut action);
+            } else if let Some(value) = line.strip_prefix("ActionID: ") {
+                value.clone_into(&mut id);
+            } else if line.is_empty() {
+                let mut answer = format!("Response: Success\nActionID: {id}\nMessage: ok\n\n");
+                match lists.iter().find(|(name, _)| *name == action) {
+                    Some((_, events)) => {
+                        answer += &events.replace("Event: ", &format!("ActionID: {id}\nEvent: "));
+                        answer += &format!("Event: {action}Complete\nActionID: {id}\nEventList: Complete\n\n");
+                    }
+                    None if action == "DeviceStateList" => {
+                        answer = format!("Response: Error\nActionID: {id}\nMessage: Permission denied\n\n");
+                    }
+                    None => {}
+                }
+                if write.write_all(answer.replace('\n', "\r\n").as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_pbx_is_looked_at_and_taken_in_by_the_command_line() {
+    let install = Install::new().await;
+    let port = pbx_that_shows(&[
+        (
+            "QueueStatus",
+            "Event: QueueParams\nQueue: 700\nMax: 0\nStrategy: ringall\n\n\
+             Event: QueueMember\nQueue: 700\nName: Petra Petrova\nLocation: Local/201@from-queue/n\n\
+             StateInterface: hint:201@ext-local\nMembership: static\nPenalty: 0\nStatus: 1\nPaused: 0\n\n",
+        ),
+        (
+            "CoreShowChannels",
+            "Event: CoreShowChannel\nChannel: PJSIP/city-00000001\nUniqueid: 1.1\nCallerIDNum: 74951234567\n\n",
+        ),
+    ])
+    .await;
+    let pbx =
+        format!("[[pbx]]\nname = \"far\"\nhost = \"127.0.0.1\"\nport = {port}\nusername = \"u\"\nsecret = \"s\"\n");
+    let (ok, out) = install.run(&["apply", "-"], &pbx).await;
+    assert!(ok, "{out}");
+    let (ok, out) = install.run(&["pbx", "look", "far"], "").await;
+    assert!(ok && out.contains("seen at far: 1 queues, 1 members, 1 endpoints"), "{out}");
+    assert!(out.contains("DeviceStateList was not answered, so less is known"), "{out}");
+    let (ok, out) = install.run(&["pbx", "propose", "far"], "").await;
+    let proposed = [
+        "(freepbx): 1 of 1 members",
+        "queue:700\t",
+        "line:PJSIP/city\t",
+        "phone:201\tthe phone 201, in a queue called Petra",
+    ];
+    assert!(ok && proposed.iter().all(|line| out.contains(line)), "{out}");
+    let (ok, out) =
+        install.run(&["pbx", "confirm", "far", "template", "queue:*", "phone:*", "person:*", "member:*"], "").await;
+    assert!(ok && out.contains("taken in\tpetra.petrova in the queue 700 as Local/201@from-queue/n"), "{out}");
+    let (ok, out) = install.run(&["pbx", "confirm", "far", "queue:700"], "").await;
+    assert!(!ok && out.contains("queue:700 is not proposed for the PBX far, or no longer"), "{out}");
+    let (ok, out) = install.run(&["pbx", "propose", "far"], "").await;
+    assert!(ok && out.lines().skip(1).eq(["line:PJSIP/city\tthe line city, PJSIP/city"]), "{out}");
 }

@@ -8,7 +8,15 @@ mod databases;
 
 #[cfg(unix)]
 mod away;
+mod classification;
+mod directory;
 mod figures;
+mod history;
+mod links;
 mod opening;
+mod projects;
+mod proposals;
 mod schema;
+mod seats;
 mod sign_ins;
+mod upgrade;

@@ -38,16 +38,21 @@ impl Desk {
                 self.send_outbox();
             }
             LinkEvent::Snapshot(topic, state) => {
-                let before = self.topic(topic).replace(state);
+                let Some(shown) = self.topic(topic) else { return };
+                let before = shown.replace(state);
                 self.topic_changed(topic, before.as_ref());
             }
             LinkEvent::Patch(topic, patch) => {
-                let state = self.topic(topic);
+                let Some(state) = self.topic(topic) else { return };
                 let before = state.clone();
                 merge_patch::apply(state.get_or_insert_with(|| json!({})), &patch);
                 self.topic_changed(topic, before.as_ref());
             }
-            LinkEvent::TopicEnd(topic) => *self.topic(topic) = None,
+            LinkEvent::TopicEnd(topic) => {
+                if let Some(state) = self.topic(topic) {
+                    *state = None;
+                }
+            }
             LinkEvent::Down(problem) => {
                 if let Some(session) = &mut self.session {
                     session.me_is_live = false;
@@ -63,10 +68,12 @@ impl Desk {
         }
     }
 
-    fn topic(&mut self, topic: Topic) -> &mut Option<Value> {
+    /// Where a topic is shown; nothing for one that a workstation does not follow.
+    fn topic(&mut self, topic: Topic) -> Option<&mut Option<Value>> {
         match topic {
-            Topic::Me => &mut self.view.me,
-            Topic::Queues => &mut self.view.queues,
+            Topic::Me => Some(&mut self.view.me),
+            Topic::Queues => Some(&mut self.view.queues),
+            Topic::Calls => None,
         }
     }
 

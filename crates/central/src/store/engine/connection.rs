@@ -2,7 +2,7 @@
 //! answer owed.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, SqlStr, Sqlite};
+use sqlx::{Postgres, SqlSafeStr, SqlStr, Sqlite};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +60,8 @@ impl Connection {
     }
 
     /// Statements without values, as they are.
-    pub(super) async fn words(&mut self, words: &'static str) -> Result<(), StoreError> {
+    pub(super) async fn words(&mut self, words: impl SqlSafeStr) -> Result<(), StoreError> {
+        let words = words.into_sql_str();
         self.run(async |lent: &mut Lent| match lent {
             Lent::Sqlite(connection) => sqlx::raw_sql(words).execute(&mut **connection).await.map(drop),
             Lent::Postgres(connection) => sqlx::raw_sql(words).execute(&mut **connection).await.map(drop),

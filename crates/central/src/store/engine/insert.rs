@@ -1,8 +1,7 @@
-//! Many rows at once: `INSERT … VALUES (…), (…) ON CONFLICT …`, in statements of a few fixed sizes, so that each connection
-//! prepares each of them once.
+//! Many rows at once, in few statements, each of which a connection prepares once: `INSERT … VALUES (…), (…) ON CONFLICT …` of a
+//! few fixed sizes for SQLite, and `INSERT … SELECT * FROM unnest(…) ON CONFLICT …` of any size for PostgreSQL.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
-use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use super::value::Arguments;
@@ -11,9 +10,10 @@ use crate::store::StoreError;
 
 /// 1, 2, 4, … rows a statement: what is left of a batch takes at most one statement of each size.
 const SIZES: usize = 9;
-/// Values of one statement at most. Both engines take more; beyond that a statement gets no faster, and each connection of
-/// PostgreSQL keeps the plan of each statement.
+/// Values of one statement of SQLite at most: it takes more, and gets no faster.
 const MOST_VALUES: usize = 2048;
+/// Rows of one statement of PostgreSQL at most, so that it is not built of megabytes.
+const MOST_ROWS: usize = 4096;
 
 /// How rows of one table are inserted; a `static`.
 ///
@@ -26,14 +26,44 @@ pub struct Insert {
     into: &'static str,
     columns: usize,
     then: &'static str,
-    texts: [[OnceLock<Arc<str>>; SIZES]; 2],
+    of_rows: [OnceLock<Arc<str>>; SIZES],
+    of_columns: OnceLock<Arc<str>>,
 }
 
 impl Insert {
     /// `into` is `INSERT INTO table (columns)`, `then` what follows the values: `ON CONFLICT …`, `RETURNING …`, or nothing.
     #[must_use]
     pub const fn new(into: &'static str, then: &'static str) -> Self {
-        Self { into, columns: columns(into), then, texts: [const { [const { OnceLock::new() }; SIZES] }; 2] }
+        let of_rows = [const { OnceLock::new() }; SIZES];
+        Self { into, columns: columns(into), then, of_rows, of_columns: OnceLock::new() }
+    }
+
+    /// The next statement, taken off the rows.
+    fn part<T>(
+        &self,
+        engine: Engine,
+        rest: &mut &[T],
+        bind: &impl Fn(&T, &mut Arguments),
+    ) -> Result<(SqlStr, Arguments), StoreError> {
+        let rows = match engine {
+            Engine::Sqlite => 1 << self.size(rest.len()),
+            Engine::Postgres => rest.len().min(MOST_ROWS),
+        };
+        let (now, later) = rest.split_at(rows);
+        let mut arguments = Arguments::of_rows(engine, rows, self.columns);
+        for (number, row) in now.iter().enumerate() {
+            bind(row, &mut arguments);
+            if arguments.len() != (number + 1) * self.columns {
+                let (bound, into) = (arguments.len() - number * self.columns, self.into);
+                return Err(StoreError::Row(format!("{bound} values are bound for a row of `{into}`")));
+            }
+        }
+        *rest = later;
+        let text = match arguments.columns() {
+            Some(columns) => self.of_columns.get_or_init(|| self.with_columns(columns).into()),
+            None => self.of_rows[self.size(rows)].get_or_init(|| self.with_values(rows).into()),
+        };
+        Ok((AssertSqlSafe(text.clone()).into_sql_str(), arguments))
     }
 
     /// The largest size that is not more than these rows.
@@ -42,38 +72,16 @@ impl Insert {
         rows.min(most).checked_ilog2().unwrap_or_default() as usize
     }
 
-    fn text(&self, engine: Engine, size: usize) -> SqlStr {
-        let of_engine = match engine {
-            Engine::Sqlite => &self.texts[0],
-            Engine::Postgres => &self.texts[1],
-        };
-        let text = of_engine[size].get_or_init(|| self.written(engine, 1 << size).into());
-        AssertSqlSafe(text.clone()).into_sql_str()
+    /// For SQLite, which looks a number up among all that came before: that is quadratic, and without numbers it counts.
+    fn with_values(&self, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns].join(", "));
+        format!("{} VALUES {} {}", self.into, vec![row; rows].join(", "), self.then)
     }
 
-    fn written(&self, engine: Engine, rows: usize) -> String {
-        let mut text = String::with_capacity(self.into.len() + rows * self.columns * 7 + self.then.len() + 16);
-        text.push_str(self.into);
-        text.push_str(" VALUES ");
-        for value in 0..rows * self.columns {
-            let begins_row = value % self.columns == 0;
-            text.push_str(match (begins_row, value) {
-                (true, 0) => "(",
-                (true, _) => "), (",
-                (false, _) => ", ",
-            });
-            match engine {
-                // SQLite looks a number up among all that came before, which is quadratic; without numbers it counts.
-                Engine::Sqlite => text.push('?'),
-                Engine::Postgres => {
-                    // Writing to a string cannot fail.
-                    let _ = write!(text, "${}", value + 1);
-                }
-            }
-        }
-        text.push_str(") ");
-        text.push_str(self.then);
-        text
+    /// For PostgreSQL, whatever the number of rows.
+    fn with_columns(&self, columns: impl Iterator<Item = &'static str>) -> String {
+        let arrays: Vec<String> = columns.enumerate().map(|(at, array)| format!("${}::{array}", at + 1)).collect();
+        format!("{} SELECT * FROM unnest({}) {}", self.into, arrays.join(", "), self.then)
     }
 }
 
@@ -106,7 +114,7 @@ impl Transaction {
     ) -> Result<u64, StoreError> {
         let (mut rest, mut touched) = (rows, 0);
         while !rest.is_empty() {
-            let (sql, arguments) = part(self.engine(), insert, &mut rest, &bind)?;
+            let (sql, arguments) = insert.part(self.engine(), &mut rest, &bind)?;
             touched += self.connection().execute(sql, arguments).await?;
         }
         Ok(touched)
@@ -116,7 +124,6 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database does not do it, or a row is not what is expected.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the customers of a batch of calls will be found by it"))]
     pub async fn insert_returning<T: Sync, R: FromRow + Send>(
         &mut self,
         insert: &Insert,
@@ -125,52 +132,28 @@ impl Transaction {
     ) -> Result<Vec<R>, StoreError> {
         let (mut rest, mut returned) = (rows, Vec::with_capacity(rows.len()));
         while !rest.is_empty() {
-            let (sql, arguments) = part(self.engine(), insert, &mut rest, &bind)?;
+            let (sql, arguments) = insert.part(self.engine(), &mut rest, &bind)?;
             returned.extend(self.connection().fetch::<R>(sql, arguments).await?);
         }
         Ok(returned)
     }
 }
 
-/// The next statement, taken off the rows.
-fn part<T>(
-    engine: Engine,
-    insert: &Insert,
-    rest: &mut &[T],
-    bind: &impl Fn(&T, &mut Arguments),
-) -> Result<(SqlStr, Arguments), StoreError> {
-    let size = insert.size(rest.len());
-    let (now, later) = rest.split_at(1 << size);
-    let mut arguments = Arguments::new(engine, now.len() * insert.columns);
-    for (number, row) in now.iter().enumerate() {
-        bind(row, &mut arguments);
-        if arguments.len() != (number + 1) * insert.columns {
-            let (bound, into) = (arguments.len() - number * insert.columns, insert.into);
-            return Err(StoreError::Row(format!("{bound} values are bound for a row of `{into}`")));
-        }
-    }
-    *rest = later;
-    Ok((insert.text(engine, size), arguments))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Engine, Insert};
+    use super::Insert;
 
     static INSERT: Insert = Insert::new("INSERT INTO t (a, b, c)", "ON CONFLICT DO NOTHING");
 
     #[test]
     fn texts() {
         assert_eq!(
-            INSERT.written(Engine::Postgres, 2),
-            "INSERT INTO t (a, b, c) VALUES ($1, $2, $3), ($4, $5, $6) ON CONFLICT DO NOTHING"
+            INSERT.with_columns(["bigint[]", "text[]", "bytea[]"].into_iter()),
+            "INSERT INTO t (a, b, c) SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING"
         );
-        assert_eq!(
-            INSERT.written(Engine::Sqlite, 2),
-            "INSERT INTO t (a, b, c) VALUES (?, ?, ?), (?, ?, ?) ON CONFLICT DO NOTHING"
-        );
+        assert_eq!(INSERT.with_values(2), "INSERT INTO t (a, b, c) VALUES (?, ?, ?), (?, ?, ?) ON CONFLICT DO NOTHING");
         static ONE: Insert = Insert::new("INSERT INTO t (a)", "");
-        assert_eq!(ONE.written(Engine::Sqlite, 3), "INSERT INTO t (a) VALUES (?), (?), (?) ");
+        assert_eq!(ONE.with_values(3), "INSERT INTO t (a) VALUES (?), (?), (?) ");
     }
 
     #[test]

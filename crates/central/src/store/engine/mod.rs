@@ -11,6 +11,8 @@
 //!   greater is a `CASE`; a row's order is said (`ORDER BY`), since PostgreSQL has none of its own;
 //! - a statement that fails ends its transaction.
 
+mod among;
+mod columns;
 mod connection;
 mod insert;
 mod migrate;
@@ -26,9 +28,10 @@ mod figures;
 #[cfg(test)]
 mod tests;
 
+pub use among::Among;
 pub use connection::Connection;
 pub use insert::Insert;
-pub use query::query;
+pub use query::{On, query};
 pub use row::{FromRow, Row};
 pub use transaction::{Snapshot, Transaction};
 pub use value::Arguments;
@@ -182,6 +185,20 @@ impl Database {
             }),
             Err(error) => Err(StoreError::of(error, &self.name)),
         }
+    }
+
+    /// Runs what stands outside of transactions and changes nothing that is read: see [`dialect`].
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn tidy(&self, how: dialect::Pair) -> Result<(), StoreError> {
+        let mut connection = match self.engine() {
+            // Whoever reads a file cannot write into it.
+            Engine::Sqlite => self.writer().await?,
+            // It may take long, and the writer must not wait for it.
+            Engine::Postgres => self.reader().await?,
+        };
+        connection.words(how.on(self.engine())).await
     }
 
     /// Closes all connections; what still uses one is waited for.

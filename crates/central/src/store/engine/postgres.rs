@@ -61,8 +61,11 @@ pub(super) fn lanes(
         options = options.ssl_root_cert(file);
     }
     let pool = || PgPoolOptions::new().acquire_timeout(patience).idle_timeout(IDLE).max_lifetime(LIFE);
+    // Who writes looks up by keys. A plan is kept as long as the connection, and one that was made while a table was empty would
+    // read it whole each time.
+    let writes = options.clone().options([("enable_seqscan", "off")]);
     let lanes = Lanes {
-        write: pool().max_connections(1).connect_lazy_with(options.clone()),
+        write: pool().max_connections(1).connect_lazy_with(writes),
         read: pool().max_connections(READERS).connect_lazy_with(options.clone()),
     };
     (lanes, Reach { options, server: server.clone() })

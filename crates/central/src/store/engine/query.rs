@@ -29,6 +29,13 @@ pub enum On<'c> {
     Database(&'c Database),
 }
 
+/// For what is read the same in a transaction and in a snapshot.
+impl<'c> From<&'c mut Connection> for On<'c> {
+    fn from(connection: &'c mut Connection) -> Self {
+        Self::Connection(connection)
+    }
+}
+
 impl<'c> From<&'c mut Transaction> for On<'c> {
     fn from(transaction: &'c mut Transaction) -> Self {
         Self::Connection(transaction.connection())

@@ -18,6 +18,8 @@ pub(super) fn lanes(options: &StoreOptions, create: bool) -> Lanes<Sqlite> {
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL a killed process loses nothing with NORMAL; only a power cut may take the last moments.
         .synchronous(SqliteSynchronous::Normal)
+        // What is deleted or overwritten is gone from the page: a customer who is forgotten must not stay in a file.
+        .pragma("secure_delete", "ON")
         .statement_cache_capacity(PREPARED)
         .busy_timeout(options.patience);
     // A file does not go away from a connection, so none is asked whether it is sound, and none is ever made anew.

@@ -306,6 +306,20 @@ async fn a_statement_that_takes_too_long_is_ended_on_postgres() {
     store.alive().await.unwrap();
 }
 
+/// The plan of a statement is kept as long as its connection, so one that is made while a table is empty must do for a full one.
+#[cfg(unix)]
+#[tokio::test]
+async fn who_writes_reads_no_table_whole_on_postgres() {
+    let database = TestDatabase::on(Engine::Postgres).await;
+    let store = with_things(&database).await;
+    let keys: Vec<String> = (0..256).map(|key| key.to_string()).collect();
+    let explain = format!("EXPLAIN SELECT number FROM things WHERE id IN ({})", keys.join(", "));
+    let mut tx = store.begin().await.unwrap();
+    let plan: Vec<(String,)> = query(sqlx::AssertSqlSafe(explain)).fetch_all(&mut tx).await.unwrap();
+    assert!(plan.iter().any(|(line,)| line.contains("Index")), "{plan:?}");
+    assert!(plan.iter().all(|(line,)| !line.contains("Seq Scan")), "{plan:?}");
+}
+
 /// Somebody at the database by hand takes two rows in the other order. PostgreSQL undoes one of the two, and ours is done
 /// again.
 #[cfg(unix)]

@@ -25,13 +25,24 @@ impl Transaction {
         self.connection.commit().await
     }
 
+    /// Definitions, which have no values: what [`dialect`] says of tables, for one engine.
+    ///
+    /// # Errors
+    /// When the database does not do it.
+    pub async fn define(&mut self, definitions: String) -> Result<(), StoreError> {
+        if definitions.is_empty() {
+            return Ok(());
+        }
+        self.connection.words(sqlx::AssertSqlSafe(definitions)).await
+    }
+
     /// Which engine it is; only [`dialect`] may care.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.connection.engine()
     }
 
-    pub(super) fn connection(&mut self) -> &mut Connection {
+    pub(in crate::store) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 }
@@ -48,7 +59,7 @@ impl Snapshot {
         Ok(Self { connection })
     }
 
-    pub(super) fn connection(&mut self) -> &mut Connection {
+    pub(in crate::store) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Engine;
+use super::columns::Columns;
 
 /// A value on its way into the database; what is there already is borrowed.
 #[derive(Clone)]
@@ -89,14 +90,20 @@ impl std::fmt::Debug for Value<'_> {
     }
 }
 
-/// Values as one engine takes them, encoded at once: PostgreSQL's go into one buffer, SQLite's are one allocation for a
-/// text and none for a number.
+/// Values as one engine takes them, encoded at once: PostgreSQL's go into one buffer, or one a column where they are many rows;
+/// SQLite's are one allocation for a text and none for a number.
 pub struct Arguments {
-    encoded: Encoded,
+    values: Values,
     /// The first value that could not be encoded; the statement is then not run.
     fault: Option<BoxDynError>,
 }
 
+enum Values {
+    One(Encoded),
+    Rows(Columns),
+}
+
+/// Of one engine.
 pub(super) enum Encoded {
     Sqlite(SqliteArguments),
     Postgres(PgArguments),
@@ -118,7 +125,15 @@ impl Arguments {
                 Encoded::Postgres(arguments)
             }
         };
-        Self { encoded, fault: None }
+        Self { values: Values::One(encoded), fault: None }
+    }
+
+    /// Of so many rows with so many values each.
+    pub(super) fn of_rows(engine: Engine, rows: usize, columns: usize) -> Self {
+        match engine {
+            Engine::Sqlite => Self::new(engine, rows * columns),
+            Engine::Postgres => Self { values: Values::Rows(Columns::new(columns)), fault: None },
+        }
     }
 
     /// Binds the next value.
@@ -128,15 +143,20 @@ impl Arguments {
     }
 
     pub(super) fn push(&mut self, value: Value<'_>) {
-        let added = match (&mut self.encoded, value) {
-            (Encoded::Sqlite(to), Value::Integer(number)) => to.add(number),
-            (Encoded::Sqlite(to), Value::Real(number)) => to.add(number),
-            (Encoded::Sqlite(to), Value::Text(text)) => to.add(text.map(|text| Arc::<str>::from(storable(&text)))),
-            (Encoded::Sqlite(to), Value::Bytes(bytes)) => to.add(bytes.map(Cow::into_owned)),
-            (Encoded::Postgres(to), Value::Integer(number)) => to.add(number),
-            (Encoded::Postgres(to), Value::Real(number)) => to.add(number),
-            (Encoded::Postgres(to), Value::Text(text)) => to.add(text.as_deref().map(storable)),
-            (Encoded::Postgres(to), Value::Bytes(bytes)) => to.add(bytes.as_deref()),
+        let added = match &mut self.values {
+            Values::One(Encoded::Sqlite(to)) => match value {
+                Value::Integer(number) => to.add(number),
+                Value::Real(number) => to.add(number),
+                Value::Text(text) => to.add(text.map(|text| Arc::<str>::from(storable(&text)))),
+                Value::Bytes(bytes) => to.add(bytes.map(Cow::into_owned)),
+            },
+            Values::One(Encoded::Postgres(to)) => match value {
+                Value::Integer(number) => to.add(number),
+                Value::Real(number) => to.add(number),
+                Value::Text(text) => to.add(text.as_deref().map(storable)),
+                Value::Bytes(bytes) => to.add(bytes.as_deref()),
+            },
+            Values::Rows(to) => to.push(value),
         };
         if let Err(fault) = added {
             self.fault.get_or_insert(fault);
@@ -145,17 +165,28 @@ impl Arguments {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        match &self.encoded {
-            Encoded::Sqlite(arguments) => arguments.len(),
-            Encoded::Postgres(arguments) => arguments.len(),
+        match &self.values {
+            Values::One(Encoded::Sqlite(arguments)) => arguments.len(),
+            Values::One(Encoded::Postgres(arguments)) => arguments.len(),
+            Values::Rows(columns) => columns.len(),
+        }
+    }
+
+    /// Where the values of many rows go by column: the types of those.
+    pub(super) fn columns(&self) -> Option<impl Iterator<Item = &'static str>> {
+        match &self.values {
+            Values::Rows(columns) => Some(columns.arrays()),
+            Values::One(_) => None,
         }
     }
 
     pub(super) fn encoded(self) -> Result<Encoded, sqlx::Error> {
-        match self.fault {
-            Some(fault) => Err(sqlx::Error::Encode(fault)),
-            None => Ok(self.encoded),
-        }
+        let encoded = match (self.fault, self.values) {
+            (Some(fault), _) => Err(fault),
+            (None, Values::One(encoded)) => Ok(encoded),
+            (None, Values::Rows(columns)) => columns.encoded().map(Encoded::Postgres),
+        };
+        encoded.map_err(sqlx::Error::Encode)
     }
 }
 
@@ -167,7 +198,7 @@ impl std::fmt::Debug for Arguments {
 
 /// PostgreSQL's text knows no NUL. A name of a caller that has one must not stop the batch that it is in, and both engines
 /// must hold the same, so it becomes the replacement character.
-fn storable(text: &str) -> Cow<'_, str> {
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 

@@ -1,0 +1,90 @@
+//! `linedesk-central call`: past ones as they were told, and told again.
+
+use anyhow::bail;
+
+use super::arguments::CallCommand;
+use super::customer::person;
+use super::say;
+use crate::clock::now_ms;
+use crate::collector::{House, Teller};
+use crate::config::Config;
+use crate::directory::{Behind, Directory};
+use crate::store::{Configuration, Store, StoredCall, shown_utc};
+
+/// Carries it out.
+pub(super) async fn run(store: Store, config: &Config, command: &CallCommand) -> anyhow::Result<()> {
+    let done = carry_out(&store, config, command).await;
+    store.close().await;
+    done
+}
+
+async fn carry_out(store: &Store, config: &Config, command: &CallCommand) -> anyhow::Result<()> {
+    let options = config.store();
+    let house = House::of(&store.configuration().await?, &store.attributes().await?);
+    let teller = Teller { store, data_dir: &options.data_dir, house: &house };
+    let again = match command {
+        CallCommand::Show { id, json } => return show(store, *id, *json).await,
+        CallCommand::List { from, to, json } => return list(store, (from.0, to.0), *json).await,
+        CallCommand::Derive { from, to } => teller.tell(from.0, to.0, now_ms()).await?,
+        CallCommand::Split { id, one, two } => {
+            teller.split(*id, one, two, &format!("cli:{}", person()), now_ms()).await?
+        }
+    };
+    say(&format!("as they were: {}\ttold otherwise: {}\tnew: {}", again.same, again.corrected, again.new))
+}
+
+async fn show(store: &Store, id: u64, json: bool) -> anyhow::Result<()> {
+    let Some(stored) = store.call(id).await? else {
+        bail!("there is no call {id}; it may have been deleted for its age");
+    };
+    Printing::begin(store, json).await?.print(&stored).await
+}
+
+async fn list(store: &Store, (from_ms, to_ms): (i64, i64), json: bool) -> anyhow::Result<()> {
+    let printing = Printing::begin(store, json).await?;
+    for id in store.calls_begun(from_ms, to_ms).await? {
+        // One that was deleted for its age since is none.
+        if let Some(stored) = store.call(id).await? {
+            printing.print(&stored).await?;
+        }
+    }
+    Ok(())
+}
+
+struct Printing<'s> {
+    store: &'s Store,
+    config: Configuration,
+    directory: Directory,
+    json: bool,
+}
+
+impl<'s> Printing<'s> {
+    async fn begin(store: &'s Store, json: bool) -> anyhow::Result<Self> {
+        let config = store.configuration().await?;
+        let directory = Directory::of(&config);
+        Ok(Self { store, config, directory, json })
+    }
+
+    async fn print(&self, stored: &StoredCall) -> anyhow::Result<()> {
+        if self.json {
+            return say(&serde_json::to_string(stored)?);
+        }
+        let why = if stored.why.is_empty() { String::new() } else { format!(" ({})", stored.why) };
+        let began = shown_utc(stored.call.began_ms);
+        say(&format!("call {}, revision {}{why}, began {began}", stored.id, stored.revision))?;
+        say(stored.call.to_string().trim_end())?;
+        for (at, party) in stored.call.parties.iter().enumerate() {
+            if self.directory.behind(&stored.call, at) == Behind::Outside {
+                continue;
+            }
+            let operator = self.store.operator(&self.directory, &stored.call, at).await?;
+            let operator = operator.and_then(|user| self.config.users.get(&user));
+            let operator = operator.map_or("nobody signed in", |row| row.user.display_name.as_str());
+            say(&format!("  at {}: {operator}", party.endpoint))?;
+        }
+        for join in &stored.call.joins {
+            say(&format!("  {} is one call with {}: {}", join.two, join.one, join.reason.words()))?;
+        }
+        Ok(())
+    }
+}
