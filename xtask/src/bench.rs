@@ -10,6 +10,8 @@ use crate::paths;
 use crate::setup::{self, SetUp};
 use crate::test::{Capabilities, ENTER};
 
+mod managers;
+mod python;
 mod speech;
 
 /// A bench is a program of tests/src/bin/ named `bench-NAME`.
@@ -17,25 +19,46 @@ struct Bench {
     name: &'static str,
     /// Peers and what else it needs: package, program.
     needs: &'static [(&'static str, &'static str)],
-    /// Whether the window belongs to it; else the softphone alone is built.
-    window: bool,
-    /// Whether it hears speech.
-    speech: bool,
+    /// What is built for it.
+    builds: Builds,
+    /// What else it needs, by the variables that say where that is.
+    finds: fn() -> Result<Vec<(&'static str, PathBuf)>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Builds {
+    /// All programs and the pages.
+    Workplace,
+    /// The softphone and the benches.
+    Softphone,
+    /// The server and the benches.
+    Central,
 }
 
 const BARESIP: (&str, &str) = ("baresip-core", "baresip");
 
 const BENCHES: &[Bench] = &[
-    Bench { name: "first-call", needs: &[BARESIP, ("linphone-desktop", "linphone")], window: true, speech: false },
-    Bench { name: "softphone", needs: &[BARESIP], window: false, speech: false },
-    Bench { name: "voice", needs: &[BARESIP, ("opus-tools", "opusenc")], window: false, speech: true },
+    Bench {
+        name: "first-call",
+        needs: &[BARESIP, ("linphone-desktop", "linphone")],
+        builds: Builds::Workplace,
+        finds: nothing,
+    },
+    Bench { name: "softphone", needs: &[BARESIP], builds: Builds::Softphone, finds: nothing },
+    Bench {
+        name: "voice",
+        needs: &[BARESIP, ("opus-tools", "opusenc")],
+        builds: Builds::Softphone,
+        finds: speech::environment,
+    },
+    Bench { name: "collector", needs: &[], builds: Builds::Central, finds: managers::environment },
 ];
 
 /// Its own directory: a release build beside the tests' keeps neither waiting for the other.
 const TARGET: &str = "target/bench";
 
 /// Builds, measures, prints the table and writes the JSON.
-pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
+pub fn run(name: &str, json: Option<&Path>, full: bool) -> Result<()> {
     let Some(wanted) = BENCHES.iter().find(|bench| bench.name == name) else {
         let all: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
         bail!("there is no bench {name:?}; there are: {}", all.join(", "));
@@ -47,17 +70,18 @@ pub fn run(name: &str, json: Option<&Path>) -> Result<()> {
         Err(why) => bail!("a bench needs a namespace of its own: {why}"),
     };
     install(wanted.needs)?;
-    let speech = if wanted.speech { speech::environment()? } else { Vec::new() };
+    let found = (wanted.finds)()?;
     eprintln!("Builds");
-    if wanted.window {
+    if wanted.builds == Builds::Workplace {
         build::pages(&set_up)?;
     }
-    programs(&set_up, wanted.window)?;
+    programs(&set_up, wanted)?;
     neighbours();
     eprintln!("{name}");
     let mut bench = command("unshare", flags.iter().copied());
     bench.args(["sh", "-c", ENTER, "bench"]).arg(directory().join(format!("bench-{name}")));
-    bench.args(["--commit", &commit()]).envs(set_up.environment()).envs(speech);
+    bench.args(["--commit", &commit()]).envs(set_up.environment()).envs(found);
+    bench.args(full.then_some("--full"));
     if let Some(path) = json {
         // As the person sees it; the bench runs in the checkout.
         bench.arg("--json").arg(std::path::absolute(path)?);
@@ -85,6 +109,11 @@ fn install(needs: &[(&'static str, &str)]) -> Result<()> {
     must("peers", &mut install).map(drop)
 }
 
+/// For a bench that needs nothing more.
+fn nothing() -> Result<Vec<(&'static str, PathBuf)>> {
+    Ok(Vec::new())
+}
+
 /// Says what else runs that makes the figures untrue: compilers take time, another WebKit shares pages with ours.
 fn neighbours() {
     let disturbing = ["rustc", "node", "WebKitWebProcess", "linedesk", "linedesk-softphone", "linphone", "chromium"];
@@ -103,11 +132,14 @@ fn neighbours() {
     }
 }
 
-fn programs(set_up: &SetUp, window: bool) -> Result<()> {
-    let what: &[&str] = if window {
-        &["--workspace", "--bins", "--features", FEATURES]
-    } else {
-        &["-p", "linedesk-softphone", "-p", "linedesk-tests", "--bins"]
+fn programs(set_up: &SetUp, bench: &Bench) -> Result<()> {
+    let own = format!("bench-{}", bench.name);
+    let what: &[&str] = match bench.builds {
+        Builds::Workplace => &["--workspace", "--bins", "--features", FEATURES],
+        Builds::Softphone => &["-p", "linedesk-softphone", "-p", "linedesk-tests", "--bins"],
+        Builds::Central => {
+            &["-p", "linedesk-central", "-p", "linedesk-tests", "--bin", "linedesk-central", "--bin", &own]
+        }
     };
     let mut build = command("cargo", ["build", "--release", "--target-dir", TARGET]);
     must("release build", build.args(what).envs(set_up.environment())).map(drop)

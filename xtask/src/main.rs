@@ -49,6 +49,9 @@ enum Task {
         /// Write the figures to this file too.
         #[arg(long)]
         json: Option<std::path::PathBuf>,
+        /// All of it, where a part is measured otherwise (collector: a whole record day).
+        #[arg(long)]
+        full: bool,
     },
     /// Prove the invariants of the workspace.
     Tidy,
@@ -84,7 +87,7 @@ fn run_task(task: Task) -> anyhow::Result<()> {
         Task::Setup => setup::run().map(drop),
         Task::Run { no_window } => run::run(no_window),
         Task::Test { only, deep } => test::run(only.as_deref(), deep),
-        Task::Bench { name, json } => bench::run(&name, json.as_deref()),
+        Task::Bench { name, json, full } => bench::run(&name, json.as_deref(), full),
         Task::Tidy => tidy::run(),
         Task::Codegen { check } => codegen::run(check),
         Task::I18n { check } => i18n::run(check),

@@ -2,6 +2,7 @@
 //!
 //! A figure that cannot be measured is reported as missing with the reason; none is carried over from another run.
 
+pub mod collector;
 mod ours;
 mod peers;
 mod phone;

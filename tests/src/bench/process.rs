@@ -66,6 +66,31 @@ pub fn cpu(pid: i32) -> Result<Duration> {
     Ok(clock.now().context("the clock of the process cannot be read")?.into())
 }
 
+/// Processor time used so far by a process, all below it, and those of them that have ended: in ticks, of which a second has a
+/// hundred.
+pub fn used_by_family(root: i32) -> Result<Duration> {
+    let ticks = |pid: i32, fields: std::ops::Range<usize>| -> Result<u64> {
+        let stat = stat(pid)?;
+        stat.get(fields).context("a short stat")?.iter().map(|field| Ok(field.parse::<u64>()?)).sum()
+    };
+    // Its own, and what it has waited for.
+    let mut all = ticks(root, 11..15)?;
+    for pid in tree(root).into_iter().skip(1) {
+        // One that ends meanwhile is missing.
+        all += ticks(pid, 11..13).unwrap_or_default();
+    }
+    Ok(Duration::from_millis(all * 10))
+}
+
+/// The most memory that a process ever had (`VmHWM`), in MB (10^6 bytes).
+pub fn peak_memory(pid: i32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel does not say VmHWM")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024.0 / 1e6)
+}
+
 /// Share of one core in per cent, over ten seconds.
 pub async fn cpu_share(pid: i32) -> Result<f64> {
     let (before, started) = (cpu(pid)?, Instant::now());

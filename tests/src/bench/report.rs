@@ -19,6 +19,8 @@ pub enum Target {
     NotBelowPeer(f64),
     /// More than so much, where more is better.
     MoreThan(f64),
+    /// So much or more, where more is better.
+    AtLeast(f64),
 }
 
 /// One figure.
@@ -53,7 +55,9 @@ impl Figure {
     pub fn beside(mut self, peer: &str, value: Result<f64>) -> Self {
         self.peer = Some(peer.to_owned());
         self.peer_value = value.map(rounded).map_err(|error| self.why.push(format!("{peer}: {error:#}"))).ok();
-        self.ratio = self.value.zip(self.peer_value).map(|(ours, theirs)| (ours / theirs * 1000.0).round() / 1000.0);
+        let ratio = self.value.zip(self.peer_value).map(|(ours, theirs)| (ours / theirs * 1000.0).round() / 1000.0);
+        // Beside nothing there is none.
+        self.ratio = ratio.filter(|ratio| ratio.is_finite());
         self.judged()
     }
 
@@ -72,11 +76,12 @@ impl Figure {
             Target::AbovePeer(more) => (format!("<= peer + {more} {unit}"), self.peer_value.map(|peer| peer + more)),
             Target::NotBelowPeer(less) => (format!(">= peer - {less} {unit}"), self.peer_value.map(|peer| peer - less)),
             Target::MoreThan(limit) => (format!("> {limit} {unit}"), Some(limit)),
+            Target::AtLeast(limit) => (format!(">= {limit} {unit}"), Some(limit)),
         };
         self.target = Some(words);
         // What is missing is neither met nor missed.
         self.met = self.value.zip(limit).map(|(value, limit)| match target {
-            Target::NotBelowPeer(_) => value >= limit,
+            Target::NotBelowPeer(_) | Target::AtLeast(_) => value >= limit,
             Target::MoreThan(_) => value > limit,
             Target::AtMost(_) | Target::TimesPeer(_) | Target::AbovePeer(_) => value <= limit,
         });
@@ -204,6 +209,7 @@ mod tests {
         assert_eq!(figure(Ok(26.0)).met, None);
         assert_eq!(figure(Ok(26.0)).beside("baresip", Ok(7.0)).met, Some(true));
         assert_eq!(figure(Ok(27.5)).beside("baresip", Ok(7.0)).met, Some(false));
+        assert_eq!(figure(Ok(0.0)).beside("baresip", Ok(0.0)).ratio, None);
         let missing = figure(Err(anyhow::anyhow!("no sound"))).beside("baresip", Ok(7.0));
         assert_eq!((missing.met, missing.ratio), (None, None));
         assert!(line(&missing, 0).contains("missing") && line(&missing, 0).contains("no sound"));

@@ -162,8 +162,23 @@ impl Central {
         Self::start_in(lab, directory, office, "tls_certificate = \"central.crt\"\ntls_key = \"central.key\"\n").await
     }
 
+    /// With another house than an office, as a file for `apply` says it. Its directory and log have this name, so that there can
+    /// be several.
+    pub async fn start_as(lab: &Lab, name: &str, house: &str) -> Result<Self> {
+        Self::serve(lab, lab.directory(name)?, house, "", None).await
+    }
+
+    /// The same with another database than SQLite.
+    pub async fn start_on(lab: &Lab, name: &str, house: &str, database: Option<&str>) -> Result<Self> {
+        Self::serve(lab, lab.directory(name)?, house, "", database).await
+    }
+
     /// In a directory that may outlive the lab (the demo's): what is there is taken, and the office applied to it again.
     pub async fn start_in(lab: &Lab, directory: PathBuf, office: &Office, lines: &str) -> Result<Self> {
+        Self::serve(lab, directory, &office.toml(), lines, None).await
+    }
+
+    async fn serve(lab: &Lab, directory: PathBuf, house: &str, lines: &str, database: Option<&str>) -> Result<Self> {
         let mut central = Self { lab: lab.clone(), directory, url: String::new(), running: None };
         let listen = format!("127.0.0.1:{}", free_port()?);
         let configuration = central.configuration();
@@ -179,11 +194,14 @@ impl Central {
             std::fs::write(&configuration, moved)?;
         } else {
             let data = central.directory.join("data");
-            central.run(&["init", "--data-dir", &data.to_string_lossy(), "--listen", &listen], "").await?;
+            let data = data.to_string_lossy();
+            let mut init = vec!["init", "--data-dir", &data, "--listen", &listen];
+            init.extend(database.iter().flat_map(|database| ["--database", database]));
+            central.run(&init, "").await?;
             let text = std::fs::read_to_string(&configuration)?;
             std::fs::write(&configuration, text + lines)?;
         }
-        central.apply(office).await?;
+        central.apply_text(house).await?;
         central.start_again().await?;
         Ok(central)
     }
@@ -239,7 +257,25 @@ impl Central {
 
     /// Applies an office, also while it serves. Its passwords go through a pipe.
     pub async fn apply(&self, office: &Office) -> Result<()> {
-        self.run(&["apply", "-"], &office.toml()).await.map(drop)
+        self.apply_text(&office.toml()).await
+    }
+
+    /// The same of a file.
+    pub async fn apply_text(&self, house: &str) -> Result<()> {
+        self.run(&["apply", "-"], house).await.map(drop)
+    }
+
+    /// Process id of the one that serves.
+    pub fn pid(&self) -> Result<i32> {
+        Ok(self.running.as_ref().context("central does not run")?.process.pid())
+    }
+
+    /// What it says of its health.
+    pub async fn health(&self) -> Result<serde_json::Value> {
+        // Whoever asks again finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = format!("{}{}/health", self.url, central_api::BASE);
+        Ok(reqwest::get(url).await?.error_for_status()?.json().await?)
     }
 
     /// SIGKILL; it is away until [`Central::start_again`].
@@ -258,9 +294,10 @@ impl Central {
     /// Serves (again), on the same port; waits until it says so.
     pub async fn start_again(&mut self) -> Result<()> {
         let mut command = self.command()?;
-        let log = std::fs::File::options().create(true).append(true).open(self.lab.log("central"))?;
+        let name = self.directory.file_name().map_or_else(|| "central".into(), |name| name.to_string_lossy());
+        let log = std::fs::File::options().create(true).append(true).open(self.lab.log(&name))?;
         command.arg("serve").stdout(Stdio::piped()).stderr(log);
-        let mut process = Process::start_piped(&self.lab, "central", command)?;
+        let mut process = Process::start_piped(&self.lab, &name, command)?;
         let mut said = BufReader::new(process.take_stdout().context("a pipe was asked for")?).lines();
         let line = tokio::time::timeout(SHORT, said.next_line()).await;
         let line = line.with_context(|| format!("central does not say that it serves:\n{}", process.log()))??;

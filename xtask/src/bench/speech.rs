@@ -1,13 +1,12 @@
 //! What the bench `voice` hears with: PESQ in a python environment of its own, and real speech. Both in the cache.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::python;
 use crate::command::{command, must};
 use crate::paths;
-use crate::setup::Stamp;
 
 /// Debian's package with speech at 16 kHz, and what is taken of it: a minute of a person who reads.
 const PACKAGE: &str = "asterisk-core-sounds-en-g722";
@@ -17,24 +16,8 @@ const SPEECH: &str = "usr/share/asterisk/sounds/en_US_f_Allison/demo-instruct.g7
 pub fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
     let cache = paths::cache()?.join("voice");
     std::fs::create_dir_all(&cache)?;
-    Ok(vec![("LINEDESK_VOICE", scores(&cache.join("python"))?), ("LINEDESK_SPEECH", speech(&cache.join("speech"))?)])
-}
-
-fn scores(environment: &Path) -> Result<PathBuf> {
-    let wanted = paths::root().join("tests/lab/voice/requirements.txt");
-    let stamp = Stamp::new(environment.join(".set-up"), &[&wanted])?;
-    if !stamp.is_current() {
-        if environment.exists() {
-            std::fs::remove_dir_all(environment)?;
-        }
-        let mut make = command("python3", ["-m", "venv"]);
-        must("python environment", make.arg(environment))
-            .context("PESQ needs python with venv and its headers: apt-get install python3-venv python3-dev")?;
-        let mut install = Command::new(environment.join("bin/pip"));
-        must("PESQ", install.args(["install", "--quiet", "-r"]).arg(&wanted))?;
-        stamp.write()?;
-    }
-    Ok(environment.to_owned())
+    let scores = python::environment("PESQ", &cache.join("python"), "tests/lab/voice/requirements.txt")?;
+    Ok(vec![("LINEDESK_VOICE", scores), ("LINEDESK_SPEECH", speech(&cache.join("speech"))?)])
 }
 
 fn speech(directory: &Path) -> Result<PathBuf> {

@@ -131,7 +131,7 @@ fn softphone(context: &Context) -> Result<Counts> {
 }
 
 fn lab(context: &Context) -> Result<Counts> {
-    live(context, "lab", "package(linedesk-tests) and binary(lab)", &[])
+    live(context, "lab", "package(linedesk-tests) and (binary(lab) or binary(links))", &[])
 }
 
 fn calls(context: &Context) -> Result<Counts> {

@@ -35,6 +35,9 @@ pub enum Site {
 }
 
 impl Site {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
     /// Its name in files.
     pub fn word(self) -> &'static str {
         match self {

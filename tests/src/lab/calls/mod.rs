@@ -10,7 +10,9 @@
 //!
 //! `linedesk-scenarios` plays and records them by hand.
 
+mod collected;
 pub mod expected;
+pub mod gap;
 mod hall;
 mod office;
 mod others;
@@ -23,6 +25,7 @@ mod told;
 mod transfers;
 mod trunk;
 
+pub use collected::Collected;
 pub use hall::{Hall, House, Kind, Site};
 pub use recorder::{Recorder, Recording, write_whole};
 pub use run::{Played, Recordings, alone, together};
@@ -30,10 +33,14 @@ pub use scenario::{Member, Office, Queue, Scenario};
 pub use stage::Stage;
 pub use told::Told;
 
-/// All of them. (Mirror PBXs, a cut link, a restarted PBX and two links to one will follow the
-/// trunk's.)
+/// All of them.
 pub fn scenarios() -> Vec<&'static Scenario> {
     [queue::SCENARIOS, transfers::SCENARIOS, others::SCENARIOS, trunk::SCENARIOS].into_iter().flatten().collect()
+}
+
+/// Those of these names.
+pub fn named(names: &[&str]) -> Vec<&'static Scenario> {
+    scenarios().into_iter().filter(|scenario| names.contains(&scenario.name)).collect()
 }
 
 #[cfg(test)]

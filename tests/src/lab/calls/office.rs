@@ -61,6 +61,11 @@ impl Scenario {
         self.queues(site).any(|(_, queue)| queue.members.iter().any(|member| wanted.contains(member)))
     }
 
+    /// Numbers of all its phones at a PBX.
+    pub fn phone_numbers(&self, site: Site) -> impl Iterator<Item = String> {
+        self.phones(site).map(|(_, number)| number)
+    }
+
     fn phones(&self, site: Site) -> impl Iterator<Item = (u8, String)> {
         let count = if site == Site::A { self.office.phones } else { self.office.phones_b };
         (1..=count).map(move |index| (index, self.phone(site, index)))

@@ -24,9 +24,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Plays a scenario to its end, when everybody has hung up.
-    pub async fn play(scenario: &'static Scenario, hall: &Arc<Hall>) -> Result<Told> {
-        let stage = Arc::new(Self {
+    /// For a test that does something else with the people of a scenario.
+    pub fn open(scenario: &'static Scenario, hall: &Arc<Hall>) -> Arc<Self> {
+        Arc::new(Self {
             scenario,
             hall: hall.clone(),
             begin: Begin::now(),
@@ -35,7 +35,12 @@ impl Stage {
             hung_up: Mutex::default(),
             steps: Mutex::default(),
             outcome: Mutex::default(),
-        });
+        })
+    }
+
+    /// Plays a scenario to its end, when everybody has hung up.
+    pub async fn play(scenario: &'static Scenario, hall: &Arc<Hall>) -> Result<Told> {
+        let stage = Self::open(scenario, hall);
         for house in stage.houses() {
             house.mark(scenario.name, "begin").await?;
         }

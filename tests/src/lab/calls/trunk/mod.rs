@@ -1,7 +1,4 @@
 //! Two PBXs joined by a SIP trunk.
-//!
-//! Here is the place of what is still to come: mirror PBXs, a manager's link that is cut in the middle of a call, a PBX that
-//! is restarted, two links to one PBX.
 
 mod queued;
 mod transferred;

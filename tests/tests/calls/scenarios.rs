@@ -1,5 +1,5 @@
 //! The scenarios of calls: all of them at the same time, on each Asterisk and with each kind of members; each must be told as its
-//! file in tests/lab/calls/expected/ says. Suite `calls`.
+//! file in tests/lab/calls/expected/ says.
 
 use std::collections::HashSet;
 
