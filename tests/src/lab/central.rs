@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -234,13 +235,18 @@ impl Central {
 
     /// `linedesk-central ARGUMENTS` to its end, with `input` on standard input; gives what it printed.
     pub async fn run(&self, arguments: &[&str], input: &str) -> Result<String> {
+        self.run_within(SHORT, arguments, input).await
+    }
+
+    /// The same for what takes its time.
+    pub async fn run_within(&self, patience: Duration, arguments: &[&str], input: &str) -> Result<String> {
         let mut command = self.command()?;
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let mut pipe = child.stdin.take().context("a pipe was asked for")?;
         pipe.write_all(input.as_bytes()).await?;
         drop(pipe);
-        let output = tokio::time::timeout(SHORT, child.wait_with_output()).await;
+        let output = tokio::time::timeout(patience, child.wait_with_output()).await;
         let output = output.with_context(|| format!("linedesk-central {arguments:?} does not end"))??;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use linedesk_tests::lab::calls::gap::{Gap, contradictions};
 use linedesk_tests::lab::calls::{Collected, Hall, Kind, Site, expected, named, scenarios, together};
 use linedesk_tests::lab::{AmiEvent, Lab, SHORT, Version};
+
+use crate::chance::Chance;
 
 /// What the PBX said so shortly before the cut may be lost on its way: a busy machine reads late.
 const BEFORE_MS: i64 = 1_000;
@@ -16,9 +18,7 @@ const AFTER_MS: i64 = 1_500;
 /// All scenarios at the same time, and beside them several centrals, each of which hears nothing for a while.
 async fn cut_in_the_middle(version: Version, kind: Kind) -> Result<()> {
     const CUTS: u64 = 3;
-    let seed = seed()?;
-    eprintln!("seed {seed}: LINEDESK_SEED={seed} repeats it");
-    let mut chance = Chance(seed);
+    let (seed, mut chance) = Chance::new()?;
     let lab = Lab::new("cut")?;
     let all = scenarios();
     let hall = Hall::open(&lab, version, kind, &all).await?;
@@ -137,26 +137,6 @@ async fn cut(collected: &Collected, after_ms: u64, lasts_ms: u64) -> Result<Gap>
 
 fn now_ms() -> Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
-}
-
-/// `LINEDESK_SEED`, else another one each time.
-fn seed() -> Result<u64> {
-    match std::env::var("LINEDESK_SEED") {
-        Ok(seed) => seed.parse().context("LINEDESK_SEED is no whole number"),
-        Err(_) => Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64 % 1_000_000),
-    }
-}
-
-/// splitmix64, which needs nothing but its seed.
-struct Chance(u64);
-
-impl Chance {
-    fn among(&mut self, from: u64, to: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        from + (mixed ^ (mixed >> 31)) % (to - from)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,11 @@
 //! Calls as they are told of what people did on real PBXs: by the assembly from a recording, and by the real collector, whose links
 //! break and whose PBXs are restarted meanwhile. Suite `calls`.
 
+mod chance;
 mod collected;
 mod cut;
 mod restarted;
 mod scenarios;
+#[allow(dead_code, reason = "of the laws of streams only the order is tried here; crates/calls tries all")]
+#[path = "../../../crates/calls/tests/streams/mod.rs"]
+mod streams;

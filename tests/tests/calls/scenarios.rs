@@ -1,11 +1,20 @@
 //! The scenarios of calls: all of them at the same time, on each Asterisk and with each kind of members; each must be told as its
-//! file in tests/lab/calls/expected/ says.
+//! file in tests/lab/calls/expected/ says, in whatever order the PBXs may have told it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use linedesk_tests::lab::calls::{Hall, Kind, Recording, expected, scenarios, together};
+use calls::{Call, PbxIx};
+use linedesk_tests::lab::calls::expected::Heard;
+use linedesk_tests::lab::calls::{Hall, Kind, Played, Recording, Scenario, expected, scenarios, together};
 use linedesk_tests::lab::{Lab, Version};
+
+use crate::chance::Chance;
+use crate::streams::Recorded;
+use crate::streams::laws::{self, MOVED_MS};
+
+/// In so many other orders the same recording is told.
+const ORDERS: usize = 20;
 
 async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     let lab = Lab::new("calls")?;
@@ -23,20 +32,52 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
         assert!(began.len() > 10, "a recording of calls has channels");
         assert_eq!(began, ended, "each channel that began ended within the recording");
     }
-    let calls = expected::told(&recordings)?;
+    let heard = expected::heard(&recordings)?;
+    let calls = expected::told_of(&heard)?;
+    let mut wrong = differences(&all, version, kind, &calls)?;
     let sorted = expected::by_scenario(&calls, &all);
-    let mut wrong = Vec::new();
-    for scenario in &all {
+    for Played { scenario, told, .. } in &played {
         let calls = sorted.get(scenario.name).map(Vec::as_slice).unwrap_or_default();
-        wrong.extend(expected::differences(scenario.name, version, kind, calls)?);
-        let played = played.iter().find(|played| played.scenario.name == scenario.name);
-        if let Some(Ok(told)) = played.map(|played| &played.told) {
-            wrong.extend(expected::waits(told, calls));
-        }
+        wrong.extend(told.iter().flat_map(|told| expected::waits(told, calls)));
     }
     assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
+
+    let (seed, mut chance) = Chance::new()?;
+    for order in 1..=ORDERS {
+        let calls = expected::told_of(&shaken(&heard, &mut chance))?;
+        let wrong = differences(&all, version, kind, &calls)?;
+        let count = wrong.len();
+        assert!(wrong.is_empty(), "seed {seed}, order {order}: {count} are told otherwise:\n{}", wrong.join("\n"));
+    }
     lab.done();
     Ok(())
+}
+
+/// What is told otherwise than the files say.
+fn differences(all: &[&'static Scenario], version: Version, kind: Kind, calls: &[Call]) -> Result<Vec<String>> {
+    let sorted = expected::by_scenario(calls, all);
+    let mut wrong = Vec::new();
+    for scenario in all {
+        let calls = sorted.get(scenario.name).map(Vec::as_slice).unwrap_or_default();
+        wrong.extend(expected::differences(scenario.name, version, kind, calls)?);
+    }
+    Ok(wrong)
+}
+
+/// The same events in another order that an Asterisk might have told them in: of a channel they stay in order, otherwise they move.
+fn shaken(heard: &[Heard], chance: &mut Chance) -> Vec<Heard> {
+    let mut shaken = Vec::with_capacity(heard.len());
+    for pbx in [PbxIx(0), PbxIx(1)] {
+        let mut names = HashMap::new();
+        let of_pbx = heard.iter().filter(|(_, at_pbx, _)| *at_pbx == pbx);
+        let events: Vec<Recorded> =
+            of_pbx.map(|(at, _, message)| Recorded::new(*at, message.clone(), &mut names)).collect();
+        let moves: Vec<i64> = events.iter().map(|_| chance.among(0, MOVED_MS as u64 + 1) as i64).collect();
+        let moved = laws::shaken(&events, &moves);
+        shaken.extend(moved.into_iter().map(|event| (event.at, pbx, event.message)));
+    }
+    shaken.sort_by_key(|(at, ..)| *at);
+    shaken
 }
 
 /// Uniqueids of the channels of all events of a name.

@@ -89,7 +89,7 @@ pub fn journal(name: &str, events: &[Recorded], killed: usize, dumped: usize) {
 }
 
 /// Events in another order, with other times: what names a common channel keeps its order.
-fn shaken(events: &[Recorded], moves: &[i64]) -> Vec<Recorded> {
+pub fn shaken(events: &[Recorded], moves: &[i64]) -> Vec<Recorded> {
     let mut last: HashMap<&str, i64> = HashMap::new();
     let mut moved: Vec<(i64, &Recorded)> = Vec::new();
     for (at, event) in events.iter().enumerate() {

@@ -35,6 +35,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// The next of a stream; `names`: uniqueids of the channels there are, by their names.
+    pub fn new(at: i64, message: Message, names: &mut HashMap<String, String>) -> Self {
+        let channels = channels(&message, names);
+        Self { at, message, channels }
+    }
+
     pub fn read(&self) -> Event<'_> {
         Event::read(&self.message)
     }
@@ -58,8 +64,7 @@ pub fn recorded(text: &str) -> Vec<Recorded> {
                 && message.event().is_some()
             {
                 at = message.timestamp_us().map_or(at + step, |us| us / 1000);
-                let channels = channels(&message, &mut names);
-                events.push(Recorded { at, message, channels });
+                events.push(Recorded::new(at, message, &mut names));
             }
         }
     }

@@ -68,7 +68,7 @@ async fn what_a_pbx_says_is_stored_and_shown(database: TestDatabase) {
     let (store, data) = (database.store().await, tempfile::tempdir().unwrap());
     let (collecting, mut live) = start(&store, data.path());
     say(&collecting, 0..40);
-    until(&collecting, |state| state.figures.calls == 0 && state.figures.repeated > 0).await;
+    until(&collecting, |state| state.figures.calls == 0 && state.figures.repeated >= 40).await;
     collecting.stop().await;
     each_once(&store, 40).await;
     let (mut changed, mut over) = (BTreeSet::new(), BTreeSet::new());
@@ -87,10 +87,10 @@ async fn what_was_told_and_not_stored_is_told_again(database: TestDatabase) {
     let (store, data, killed) = (database.store().await, tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (collecting, _live) = start(&store, data.path());
     say(&collecting, 0..10);
-    until(&collecting, |state| state.figures.calls == 0 && state.figures.repeated > 0 && state.waiting == 0).await;
-    // Halfway through the eleventh.
+    until(&collecting, |state| state.figures.calls == 0 && state.figures.repeated >= 10 && state.waiting == 0).await;
+    // Halfway through the eleventh, which begins after them.
     let handle = collecting.handle(HERE).unwrap();
-    let began = ami::now_us() / 1000 - 600_000;
+    let began = ami::now_us() / 1000 - 500_000;
     let events =
         || super::tests::events(10).into_iter().enumerate().map(|(step, message)| (began + step as i64 * 100, message));
     assert!(handle.tell(Input::Events(PbxIx(0), events().take(60).collect())));

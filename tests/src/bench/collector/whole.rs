@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use calls::Call;
 use central_api::{FromLive, Machine, PROTOCOL, Role, Secret, SignIn, SignedIn, ToLive, Topic, path};
 use futures_util::{SinkExt, StreamExt};
@@ -24,6 +24,10 @@ use crate::lab::{Central, Lab, Postgres};
 
 /// After the last event was sent.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Each call is read by itself, out of a dozen tables.
+const PATIENCE_TO_LIST: Duration = Duration::from_secs(300);
+/// A connection that is silent is closed.
+const PING: Duration = Duration::from_secs(5);
 /// Nobody else is on this machine.
 const SUPERVISOR: (&str, &str) = ("olga", "olga-password");
 
@@ -147,7 +151,8 @@ async fn until(central: &Central, what: &str, right: impl Fn(&serde_json::Value)
 /// What is told of the calls in the database.
 async fn stored(central: &Central) -> Result<Told> {
     let mut all = Told::default();
-    let listed = central.run(&["call", "list", "2000-01-01", "2100-01-01", "--json"], "").await?;
+    let list = ["call", "list", "2000-01-01", "2100-01-01", "--json"];
+    let listed = central.run_within(PATIENCE_TO_LIST, &list, "").await?;
     for line in listed.lines() {
         let mut stored: serde_json::Value = serde_json::from_str(line).context("not a stored call")?;
         let call: Call = serde_json::from_value(stored["call"].take())?;
@@ -188,10 +193,17 @@ impl Screen {
         let (close, mut closed) = watch::channel(false);
         let task = tokio::spawn(async move {
             let (mut screen, mut lags_ms) = (HashSet::new(), Vec::new());
+            let ping = serde_json::to_string(&ToLive::Ping)?;
+            let mut pings = tokio::time::interval(PING);
             loop {
                 let message = tokio::select! {
-                    message = socket.next() => message.context("central has closed the live connection")??,
+                    _ = pings.tick() => None,
+                    message = socket.next() => Some(message.context("central has closed the live connection")??),
                     _ = closed.wait_for(|closed| *closed) => return Ok(lags_ms),
+                };
+                let Some(message) = message else {
+                    socket.send(Message::text(&ping)).await?;
+                    continue;
                 };
                 let Message::Text(text) = message else { continue };
                 let now_ms = now_us() as f64 / 1000.0;
@@ -214,8 +226,14 @@ impl Screen {
     /// Waits until no call is shown.
     async fn empty(&mut self) -> Result<()> {
         let empty = tokio::time::timeout(PATIENCE, self.shown.wait_for(|shown| *shown == 0)).await;
-        drop(empty.context("calls stay on the screen")?.context("the live connection broke")?);
-        Ok(())
+        match empty.context("calls stay on the screen")? {
+            Ok(_) => Ok(()),
+            // The task is over: it says why.
+            Err(_) => Err(match (&mut self.task).await? {
+                Err(why) => why.context("the live connection broke"),
+                Ok(_) => anyhow!("the live connection was closed here"),
+            }),
+        }
     }
 
     async fn close(self) -> Result<Vec<f64>> {

@@ -33,9 +33,17 @@ impl Directory for House {
     }
 }
 
+/// An event of a recording: when, where, what.
+pub type Heard = (i64, PbxIx, Message);
+
 /// The calls of recordings, as the assembly tells them; nothing may be left of them.
 pub fn told(recordings: &Recordings) -> Result<Vec<Call>> {
-    let mut events: Vec<(i64, PbxIx, Message)> = Vec::new();
+    told_of(&heard(recordings)?)
+}
+
+/// The events of recordings, in their order.
+pub fn heard(recordings: &Recordings) -> Result<Vec<Heard>> {
+    let mut events: Vec<Heard> = Vec::new();
     for (site, recording) in recordings {
         let pbx = PbxIx(match site {
             Site::A => 0,
@@ -54,11 +62,16 @@ pub fn told(recordings: &Recordings) -> Result<Vec<Call>> {
         }
     }
     events.sort_by_key(|(at, _, _)| *at);
+    Ok(events)
+}
+
+/// The calls of events.
+pub fn told_of(events: &[Heard]) -> Result<Vec<Call>> {
     let mut assembly = Assembly::new();
     assembly.give_ids(1..100_000);
     let mut calls = Vec::new();
     let mut end = 0;
-    for (at, pbx, message) in &events {
+    for (at, pbx, message) in events {
         assembly.event(*pbx, *at, &Event::read(message));
         end = *at;
         calls.extend(assembly.take_ended(end, &House));
