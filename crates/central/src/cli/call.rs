@@ -9,7 +9,7 @@ use crate::clock::now_ms;
 use crate::collector::{House, Teller};
 use crate::config::Config;
 use crate::directory::{Behind, Directory};
-use crate::store::{Configuration, Store, StoredCall, shown_utc};
+use crate::store::{Configuration, Listing, Store, StoredCall, shown_utc};
 
 /// Carries it out.
 pub(super) async fn run(store: Store, config: &Config, command: &CallCommand) -> anyhow::Result<()> {
@@ -41,14 +41,19 @@ async fn show(store: &Store, id: u64, json: bool) -> anyhow::Result<()> {
 }
 
 async fn list(store: &Store, (from_ms, to_ms): (i64, i64), json: bool) -> anyhow::Result<()> {
+    /// Read together: few enough to stay small, enough to be quick.
+    const TOGETHER: u16 = 500;
     let printing = Printing::begin(store, json).await?;
-    for id in store.calls_begun(from_ms, to_ms).await? {
-        // One that was deleted for its age since is none.
-        if let Some(stored) = store.call(id).await? {
-            printing.print(&stored).await?;
+    let mut listing = Listing::begun(from_ms, to_ms);
+    loop {
+        let calls = store.next_calls(&mut listing, TOGETHER).await?;
+        if calls.is_empty() {
+            return Ok(());
+        }
+        for stored in &calls {
+            printing.print(stored).await?;
         }
     }
-    Ok(())
 }
 
 struct Printing<'s> {

@@ -42,7 +42,7 @@ pub use attributes::{Attribute, AttributeInput, AttributeKind, AttributeSource, 
 pub use audit::AuditEntry;
 #[cfg(test)]
 pub(crate) use calls::generated;
-pub use calls::{ChangedDay, Channel, Put, StoredCall};
+pub use calls::{ChangedDay, Channel, Listing, Put, StoredCall};
 pub(crate) use calls::{Numbers, Text, shown_utc};
 pub use configuration::{Configuration, LinkRow, Member, PbxRow, Phone, Queue, ReasonRow, Tenant, UserRow};
 pub use customers::{Asked, Customer, CustomerCall, CustomerExport, Detail, Forgotten};

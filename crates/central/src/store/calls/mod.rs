@@ -28,7 +28,7 @@ pub use days::ChangedDay;
 pub use months::shown_utc;
 pub(super) use months::{DAY_MS, Month, delete_until, drop_before as drop_months_before};
 pub(super) use personal::tail;
-pub use read::StoredCall;
+pub use read::{Listing, StoredCall};
 pub use splits::Channel;
 
 use calls::{Call, Ended};

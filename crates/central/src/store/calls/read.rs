@@ -36,6 +36,30 @@ struct Key {
     revision: i64,
 }
 
+/// A revision, and when and why it was told.
+type Revision = (i64, i64, i64, i64, String);
+
+fn key((id, revision, started_ms, ..): &Revision) -> Key {
+    Key { started_ms: *started_ms, id: *id, revision: *revision }
+}
+
+/// Calls that are listed: from here on, to before `to_ms`.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    from_ms: i64,
+    to_ms: i64,
+    /// Up to this one of those that began at `from_ms` they have been listed.
+    after: Option<i64>,
+}
+
+impl Listing {
+    /// Those that began from one instant to before another.
+    #[must_use]
+    pub fn begun(from_ms: i64, to_ms: i64) -> Self {
+        Self { from_ms, to_ms, after: None }
+    }
+}
+
 /// What stands behind the ids in its texts.
 #[derive(Debug, Default)]
 struct PersonalTexts {
@@ -75,25 +99,9 @@ impl Store {
         self.revisions(id, i64::MAX, Some(own)).await
     }
 
-    /// Ids of the calls that began from one instant to before another; the earliest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn calls_begun(&self, from_ms: i64, to_ms: i64) -> Result<Vec<u64>, StoreError> {
-        let ids: Vec<(u64,)> = query(
-            "SELECT id FROM calls WHERE current = 1 AND started_ms >= $1 AND started_ms < $2 \
-             ORDER BY started_ms, id",
-        )
-        .bind(from_ms)
-        .bind(to_ms)
-        .fetch_all(self.database())
-        .await?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
-    }
-
     async fn revisions(&self, id: i64, limit: i64, own: Option<&BTreeSet<i64>>) -> Result<Vec<StoredCall>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let found: Vec<(i64, i64, i64, i64, String)> = query(
+        let found: Vec<Revision> = query(
             "SELECT id, revision, started_ms, told_ms, why FROM call_revisions \
              WHERE id = $1 OR id = (SELECT into_id FROM call_absorbed WHERE id = $1) ORDER BY revision DESC LIMIT $2",
         )
@@ -102,12 +110,35 @@ impl Store {
         .fetch_all(&mut snapshot)
         .await?;
         let mut calls = Vec::with_capacity(found.len());
-        for (id, revision, started_ms, told_ms, why) in found {
-            let (call, forgotten) = read(&mut snapshot, Key { started_ms, id, revision }, own).await?;
-            let id = u64::try_from(id).map_err(|_| StoreError::Row(format!("the call {id}")))?;
-            calls.push(StoredCall { id, revision, told_ms, why, forgotten, call });
+        for revision in found {
+            let rows = Rows::of(&mut snapshot, key(&revision)).await?;
+            calls.push(stored(&rows, revision, own)?);
         }
         Ok(calls)
+    }
+
+    /// The next calls of a listing as they count now, at most so many, the earliest first; nothing at its end. They are read together.
+    ///
+    /// # Errors
+    /// As [`Store::call`].
+    pub async fn next_calls(&self, listing: &mut Listing, at_most: u16) -> Result<Vec<StoredCall>, StoreError> {
+        let mut snapshot = self.snapshot().await?;
+        let found: Vec<Revision> = query(
+            "SELECT c.id, c.revision, c.started_ms, r.told_ms, r.why FROM calls c \
+             JOIN call_revisions r ON r.id = c.id AND r.revision = c.revision \
+             WHERE c.current = 1 AND c.started_ms >= $1 AND (c.started_ms > $1 OR c.id > $2) AND c.started_ms < $3 \
+             ORDER BY c.started_ms, c.id LIMIT $4",
+        )
+        .bind(listing.from_ms)
+        .bind(listing.after.unwrap_or(-1))
+        .bind(listing.to_ms)
+        .bind(i64::from(at_most))
+        .fetch_all(&mut snapshot)
+        .await?;
+        let (Some(first), Some(last)) = (found.first().map(key), found.last().map(key)) else { return Ok(Vec::new()) };
+        (listing.from_ms, listing.after) = (last.started_ms, Some(last.id));
+        let rows = Rows::begun(&mut snapshot, first.started_ms, last.started_ms).await?;
+        found.into_iter().map(|revision| stored(&rows, revision, None)).collect()
     }
 
     /// Ids of the calls in which a SIP dialog was, of those that began between two instants; the latest first.
@@ -129,31 +160,37 @@ impl Store {
     }
 }
 
-async fn read(snapshot: &mut Snapshot, key: Key, own: Option<&BTreeSet<i64>>) -> Result<(Call, bool), StoreError> {
-    let (texts, forgotten) = personal_texts(snapshot, key, own).await?;
-    let row = only(rows(snapshot, key, "SELECT * FROM calls", "").await?, "calls")?;
-    let document = only(rows(snapshot, key, "SELECT document FROM call_documents", "").await?, "call_documents")?;
-    let document: String = document.get("document")?;
+fn stored(rows: &Rows, revision: Revision, own: Option<&BTreeSet<i64>>) -> Result<StoredCall, StoreError> {
+    let (call, forgotten) = read(Of { rows, key: key(&revision) }, own)?;
+    let (id, revision, _, told_ms, why) = revision;
+    let id = u64::try_from(id).map_err(|_| StoreError::Row(format!("the call {id}")))?;
+    Ok(StoredCall { id, revision, told_ms, why, forgotten, call })
+}
+
+fn read(of: Of<'_>, own: Option<&BTreeSet<i64>>) -> Result<(Call, bool), StoreError> {
+    let (texts, forgotten) = personal_texts(of, own)?;
+    let row = of.only(Table::Calls)?;
+    let document: String = of.only(Table::Documents)?.get("document")?;
     let document = Document::read(&document)?;
-    let began_ms = key.started_ms;
+    let began_ms = of.key.started_ms;
     let call = Call {
-        direction: word(&row, "direction")?,
-        caller: at(&row, "caller")?,
-        dialled: texts.optional(&row, "dialled")?,
+        direction: word(row, "direction")?,
+        caller: at(row, "caller")?,
+        dialled: texts.optional(row, "dialled")?,
         began_ms,
         answered_ms: row.get("answered_ms")?,
         ended_ms: row.get("ended_ms")?,
-        ended_by: words::ended_by(row.get("ended_by")?, maybe_at(&row, "ended_by_party")?)?,
+        ended_by: words::ended_by(row.get("ended_by")?, maybe_at(row, "ended_by_party")?)?,
         cause: row.get("cause")?,
         originated: row.get("originated")?,
-        parties: parties(snapshot, key, &document, &texts).await?,
-        visits: visits(snapshot, key).await?,
-        attempts: attempts(snapshot, key, &texts).await?,
-        talks: talks(snapshot, key).await?,
-        moves: moves(snapshot, key, &texts).await?,
+        parties: parties(of, &document, &texts)?,
+        visits: visits(of)?,
+        attempts: attempts(of, &texts)?,
+        talks: talks(of)?,
+        moves: moves(of, &texts)?,
         steps: document.steps(began_ms, |text| texts.filled(text)),
-        listens: listens(snapshot, key).await?,
-        attributes: attributes(snapshot, key, &texts).await?,
+        listens: listens(of)?,
+        attributes: attributes(of, &texts)?,
         waited_ms: row.get("waited_ms")?,
         talked_ms: row.get("talked_ms")?,
         connected_ms: row.get("connected_ms")?,
@@ -162,15 +199,9 @@ async fn read(snapshot: &mut Snapshot, key: Key, own: Option<&BTreeSet<i64>>) ->
     Ok((call, forgotten))
 }
 
-async fn personal_texts(
-    snapshot: &mut Snapshot,
-    key: Key,
-    own: Option<&BTreeSet<i64>>,
-) -> Result<(PersonalTexts, bool), StoreError> {
-    let select = "SELECT p.id AS personal, p.number, p.name, p.value, p.forgotten_ms \
-                  FROM call_personal c JOIN personal_data p ON p.id = c.personal_id";
+fn personal_texts(of: Of<'_>, own: Option<&BTreeSet<i64>>) -> Result<(PersonalTexts, bool), StoreError> {
     let (mut texts, mut forgotten) = (PersonalTexts::default(), false);
-    for row in rows(snapshot, key, select, "").await? {
+    for row in of.rows(Table::Personal) {
         let known = Known { number: row.get("number")?, name: row.get("name")?, value: row.get("value")? };
         let id = row.get("personal")?;
         if own.is_none_or(|own| own.contains(&id)) {
@@ -181,17 +212,11 @@ async fn personal_texts(
     Ok((texts, forgotten))
 }
 
-async fn parties(
-    snapshot: &mut Snapshot,
-    key: Key,
-    document: &Document<'_>,
-    texts: &PersonalTexts,
-) -> Result<Vec<Party>, StoreError> {
+fn parties(of: Of<'_>, document: &Document<'_>, texts: &PersonalTexts) -> Result<Vec<Party>, StoreError> {
     let mut dialogs: HashMap<usize, Vec<String>> = HashMap::new();
-    for row in rows(snapshot, key, "SELECT * FROM call_dialogs", "ORDER BY party, place").await? {
-        dialogs.entry(at(&row, "party")?).or_default().push(row.get("sip_call_id")?);
+    for row in of.rows(Table::Dialogs) {
+        dialogs.entry(at(row, "party")?).or_default().push(row.get("sip_call_id")?);
     }
-    let rows = rows(snapshot, key, "SELECT * FROM call_parties", "ORDER BY place").await?;
     let party = |(place, row): (usize, &Row)| {
         let known = row.get::<Option<i64>>("personal_id")?.and_then(|id| texts.texts.get(&id));
         let apart = |own: Option<String>, apart: Option<&String>| own.map(|own| apart.cloned().unwrap_or(own));
@@ -207,10 +232,10 @@ async fn parties(
             channels: document.channels(place)?,
         })
     };
-    rows.iter().enumerate().map(party).collect()
+    of.rows(Table::Parties).iter().enumerate().map(party).collect()
 }
 
-async fn visits(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Visit>, StoreError> {
+fn visits(of: Of<'_>) -> Result<Vec<Visit>, StoreError> {
     let visit = |row: &Row| {
         let pressed: Option<String> = row.get("exit_key")?;
         Ok(Visit {
@@ -227,10 +252,10 @@ async fn visits(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Visit>, StoreEr
             )?,
         })
     };
-    rows(snapshot, key, "SELECT * FROM call_visits", "ORDER BY place").await?.iter().map(visit).collect()
+    of.rows(Table::Visits).iter().map(visit).collect()
 }
 
-async fn attempts(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) -> Result<Vec<Attempt>, StoreError> {
+fn attempts(of: Of<'_>, texts: &PersonalTexts) -> Result<Vec<Attempt>, StoreError> {
     let attempt = |row: &Row| {
         Ok(Attempt {
             visit: maybe_at(row, "visit")?,
@@ -247,12 +272,12 @@ async fn attempts(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) -> R
             back_from: maybe_at(row, "back_from")?,
         })
     };
-    rows(snapshot, key, "SELECT * FROM call_attempts", "ORDER BY place").await?.iter().map(attempt).collect()
+    of.rows(Table::Attempts).iter().map(attempt).collect()
 }
 
-async fn talks(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Talk>, StoreError> {
+fn talks(of: Of<'_>) -> Result<Vec<Talk>, StoreError> {
     let mut talks: Vec<Talk> = Vec::new();
-    for row in rows(snapshot, key, "SELECT * FROM call_talks", "ORDER BY place, seat").await? {
+    for row in of.rows(Table::Talks) {
         if row.get::<i64>("seat")? == 0 {
             talks.push(Talk {
                 parties: Vec::new(),
@@ -263,19 +288,19 @@ async fn talks(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Talk>, StoreErro
             });
         }
         if let Some(talk) = talks.last_mut() {
-            talk.parties.extend(maybe_at(&row, "party")?);
+            talk.parties.extend(maybe_at(row, "party")?);
         }
     }
-    for row in rows(snapshot, key, "SELECT * FROM call_holds", "ORDER BY talk, place").await? {
-        let hold = Hold { by: at(&row, "party")?, began_ms: row.get("began_ms")?, ended_ms: row.get("ended_ms")? };
-        if let Some(talk) = talks.get_mut(at(&row, "talk")?) {
+    for row in of.rows(Table::Holds) {
+        let hold = Hold { by: at(row, "party")?, began_ms: row.get("began_ms")?, ended_ms: row.get("ended_ms")? };
+        if let Some(talk) = talks.get_mut(at(row, "talk")?) {
             talk.holds.push(hold);
         }
     }
     Ok(talks)
 }
 
-async fn moves(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) -> Result<Vec<Move>, StoreError> {
+fn moves(of: Of<'_>, texts: &PersonalTexts) -> Result<Vec<Move>, StoreError> {
     let moved = |row: &Row| {
         Ok(Move {
             kind: word(row, "kind")?,
@@ -287,10 +312,10 @@ async fn moves(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) -> Resu
             success: row.get("success")?,
         })
     };
-    rows(snapshot, key, "SELECT * FROM call_moves", "ORDER BY place").await?.iter().map(moved).collect()
+    of.rows(Table::Moves).iter().map(moved).collect()
 }
 
-async fn listens(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Listen>, StoreError> {
+fn listens(of: Of<'_>) -> Result<Vec<Listen>, StoreError> {
     let listen = |row: &Row| {
         Ok(Listen {
             by: at(row, "party")?,
@@ -299,12 +324,12 @@ async fn listens(snapshot: &mut Snapshot, key: Key) -> Result<Vec<Listen>, Store
             ended_ms: row.get("ended_ms")?,
         })
     };
-    rows(snapshot, key, "SELECT * FROM call_listens", "ORDER BY place").await?.iter().map(listen).collect()
+    of.rows(Table::Listens).iter().map(listen).collect()
 }
 
-async fn attributes(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) -> Result<Vec<Attribute>, StoreError> {
+fn attributes(of: Of<'_>, texts: &PersonalTexts) -> Result<Vec<Attribute>, StoreError> {
     let mut attributes: Vec<(i64, Attribute)> = Vec::new();
-    for row in rows(snapshot, key, "SELECT * FROM call_attributes", "ORDER BY place, seat").await? {
+    for row in of.rows(Table::Attributes) {
         let (place, field): (i64, Option<String>) = (row.get("place")?, row.get("field")?);
         let value = match row.get::<Option<i64>>("personal_id")? {
             Some(id) => texts.texts.get(&id).map(|known| known.value.clone()).unwrap_or_default(),
@@ -318,7 +343,7 @@ async fn attributes(snapshot: &mut Snapshot, key: Key, texts: &PersonalTexts) ->
                 attribute.value.push_str(&value);
             }
             _ => {
-                let (at_ms, party, name) = (row.get("at_ms")?, maybe_at(&row, "party")?, row.get("source")?);
+                let (at_ms, party, name) = (row.get("at_ms")?, maybe_at(row, "party")?, row.get("source")?);
                 attributes.push((place, Attribute { at_ms, party, name, value }));
             }
         }
@@ -336,21 +361,111 @@ impl PersonalTexts {
     }
 }
 
-/// Rows of one revision in one table.
-async fn rows(
-    snapshot: &mut Snapshot,
-    key: Key,
-    select: &'static str,
-    then: &'static str,
-) -> Result<Vec<Row>, StoreError> {
-    let of = if select.contains(" JOIN ") { "c." } else { "" };
-    let sql = format!("{select} WHERE {of}started_ms = $1 AND {of}id = $2 AND {of}revision = $3 {then}");
-    let query = query(sqlx::AssertSqlSafe(sql)).bind(key.started_ms).bind(key.id).bind(key.revision);
-    query.fetch_all(snapshot).await
+/// The tables of a call's parts.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Personal,
+    Calls,
+    Documents,
+    Dialogs,
+    Parties,
+    Visits,
+    Attempts,
+    Talks,
+    Holds,
+    Moves,
+    Listens,
+    Attributes,
 }
 
-fn only(rows: Vec<Row>, table: &str) -> Result<Row, StoreError> {
-    rows.into_iter().next().ok_or_else(|| StoreError::Row(format!("a call has no row in {table}")))
+impl Table {
+    const ALL: [Self; 12] = [
+        Self::Personal,
+        Self::Calls,
+        Self::Documents,
+        Self::Dialogs,
+        Self::Parties,
+        Self::Visits,
+        Self::Attempts,
+        Self::Talks,
+        Self::Holds,
+        Self::Moves,
+        Self::Listens,
+        Self::Attributes,
+    ];
+
+    /// Which rows there are, and their order within a call.
+    fn select(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Personal => (
+                "SELECT c.id, c.revision, p.id AS personal, p.number, p.name, p.value, p.forgotten_ms \
+                 FROM call_personal c JOIN personal_data p ON p.id = c.personal_id",
+                "",
+            ),
+            Self::Calls => ("SELECT * FROM calls c", ""),
+            Self::Documents => ("SELECT * FROM call_documents c", ""),
+            Self::Dialogs => ("SELECT * FROM call_dialogs c", "ORDER BY party, place"),
+            Self::Parties => ("SELECT * FROM call_parties c", "ORDER BY place"),
+            Self::Visits => ("SELECT * FROM call_visits c", "ORDER BY place"),
+            Self::Attempts => ("SELECT * FROM call_attempts c", "ORDER BY place"),
+            Self::Talks => ("SELECT * FROM call_talks c", "ORDER BY place, seat"),
+            Self::Holds => ("SELECT * FROM call_holds c", "ORDER BY talk, place"),
+            Self::Moves => ("SELECT * FROM call_moves c", "ORDER BY place"),
+            Self::Listens => ("SELECT * FROM call_listens c", "ORDER BY place"),
+            Self::Attributes => ("SELECT * FROM call_attributes c", "ORDER BY place, seat"),
+        }
+    }
+}
+
+/// Rows of all tables, by revisions.
+#[derive(Debug, Default)]
+struct Rows([HashMap<(i64, i64), Vec<Row>>; Table::ALL.len()]);
+
+impl Rows {
+    /// Of one revision.
+    async fn of(snapshot: &mut Snapshot, key: Key) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for table in Table::ALL {
+            let (select, order) = table.select();
+            let sql = format!("{select} WHERE c.started_ms = $1 AND c.id = $2 AND c.revision = $3 {order}");
+            let query = query(sqlx::AssertSqlSafe(sql)).bind(key.started_ms).bind(key.id).bind(key.revision);
+            all.0[table as usize].insert((key.id, key.revision), query.fetch_all(&mut *snapshot).await?);
+        }
+        Ok(all)
+    }
+
+    /// Of all revisions of what began between two instants.
+    async fn begun(snapshot: &mut Snapshot, first_ms: i64, last_ms: i64) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for table in Table::ALL {
+            let (select, order) = table.select();
+            let sql = format!("{select} WHERE c.started_ms BETWEEN $1 AND $2 {order}");
+            let found: Vec<Row> =
+                query(sqlx::AssertSqlSafe(sql)).bind(first_ms).bind(last_ms).fetch_all(&mut *snapshot).await?;
+            for row in found {
+                let key = (row.get("id")?, row.get("revision")?);
+                all.0[table as usize].entry(key).or_default().push(row);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Rows of one revision.
+#[derive(Clone, Copy)]
+struct Of<'r> {
+    rows: &'r Rows,
+    key: Key,
+}
+
+impl<'r> Of<'r> {
+    fn rows(self, table: Table) -> &'r [Row] {
+        self.rows.0[table as usize].get(&(self.key.id, self.key.revision)).map_or(&[], Vec::as_slice)
+    }
+
+    fn only(self, table: Table) -> Result<&'r Row, StoreError> {
+        self.rows(table).first().ok_or_else(|| StoreError::Row(format!("a call has no row in {table:?}")))
+    }
 }
 
 fn word<T: words::Word>(row: &Row, column: &'static str) -> Result<T, StoreError> {

@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 
 use super::generated::{NOON_MS, any_call, outgoing_call, queue_call};
 use super::months::DAY_MS;
-use super::{Put, put};
+use super::{Listing, Put, put};
 use crate::store::databases::{TestDatabase, on_both_engines};
 use crate::store::engine::query;
 use crate::store::{Store, StoreError};
@@ -88,6 +88,20 @@ async fn any_call_is_read_as_it_was_put(database: TestDatabase) {
         assert_eq!(stored.call, told.call, "call {}", told.id);
     }
     assert!(store.call(301).await.unwrap().is_none());
+    store.correct_call(7, &calls[7].call, "derived", NOON_MS).await.unwrap();
+    let (mut listing, mut listed) = (Listing::begun(0, i64::MAX), Vec::new());
+    loop {
+        let page = store.next_calls(&mut listing, 7).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+    }
+    assert_eq!(listed.len(), calls.len());
+    assert!(listed.is_sorted_by_key(|stored| (stored.call.began_ms, stored.id)));
+    for stored in listed {
+        assert_eq!(Some(&stored), store.call(stored.id).await.unwrap().as_ref(), "listed as it is shown alone");
+    }
 }
 
 async fn a_batch_is_written_once_however_often_it_is_told(database: TestDatabase) {
@@ -287,7 +301,10 @@ async fn a_call_is_found_by_its_dialogs_and_by_what_it_absorbed(database: TestDa
     assert_eq!(found(dialog, NOON_MS - DAY_MS).await, [5]);
     assert_eq!(found(dialog, NOON_MS + 1).await, [0; 0]);
     assert_eq!(found("nobody's", 0).await, [0; 0]);
-    let begun = async |from_ms, to_ms| store.calls_begun(from_ms, to_ms).await.unwrap();
+    let begun = async |from_ms, to_ms| {
+        let listed = store.next_calls(&mut Listing::begun(from_ms, to_ms), 100).await.unwrap();
+        listed.into_iter().map(|stored| stored.id).collect::<Vec<_>>()
+    };
     assert_eq!(begun(NOON_MS, NOON_MS + 60_001).await, [5, 6]);
     assert_eq!(begun(NOON_MS + 1, NOON_MS + 60_001).await, [6]);
     assert_eq!(begun(NOON_MS, NOON_MS + 60_000).await, [5]);
