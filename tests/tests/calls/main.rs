@@ -6,7 +6,7 @@ mod collected;
 mod cut;
 mod restarted;
 mod scenarios;
-#[allow(dead_code, reason = "of the laws of streams only the order is tried here; crates/calls tries all")]
-#[allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
+#[expect(dead_code, reason = "of the laws of streams only the order is tried here; crates/calls tries all")]
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 #[path = "../../../crates/calls/tests/streams/mod.rs"]
 mod streams;
