@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::{Effects, Event, Floor, Refused, Settings};
 use crate::classify::NamePattern;
@@ -14,6 +15,9 @@ use crate::links::{Link, Links};
 use crate::live::{Hub, Scopes};
 use crate::pbx::contract::{PbxCommand, PbxReport, WatchedEndpoint};
 use crate::store::{Configuration, Journal, PbxRow, Store, UserRow};
+
+/// All figures are told when one changes, and a busy PBX changes some a thousand times a second.
+const QUEUES_GAP: Duration = Duration::from_millis(25);
 
 /// What a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +97,15 @@ impl Desk {
         let (events, inbox) = mpsc::channel(1024);
         // A PBX that speaks faster than the desk works waits in its own actor.
         let (reports, pbx_inbox) = mpsc::channel(1024);
-        let task = Task { parts, open: BTreeMap::new(), reports, events: events.downgrade(), scopes: BTreeMap::new() };
+        let task = Task {
+            parts,
+            open: BTreeMap::new(),
+            reports,
+            events: events.downgrade(),
+            scopes: BTreeMap::new(),
+            queues_open: Instant::now(),
+            queues_changed: false,
+        };
         let handle = tokio::spawn(task.run(inbox, pbx_inbox));
         (Self { events }, handle)
     }
@@ -149,6 +161,10 @@ struct Task {
     reports: mpsc::Sender<PbxReport>,
     events: mpsc::WeakSender<Event>,
     scopes: BTreeMap<UserId, Vec<QueueId>>,
+    /// Before that the figures of queues are not told again.
+    queues_open: Instant,
+    /// They changed since they were told.
+    queues_changed: bool,
 }
 
 impl Task {
@@ -179,6 +195,7 @@ impl Task {
                     let effects = self.parts.floor.pbx(report.pbx, report.event, now_ms());
                     self.carry_out(effects, None);
                 }
+                () = tokio::time::sleep_until(self.queues_open), if self.queues_changed => self.publish_queues(),
                 () = alarm => {
                     let effects = self.parts.floor.tick(now_ms());
                     self.carry_out(effects, None);
@@ -258,7 +275,10 @@ impl Task {
             }
         }
         if effects.queues {
-            self.publish_queues();
+            self.queues_changed = true;
+            if Instant::now() >= self.queues_open {
+                self.publish_queues();
+            }
         }
         let written = done.map(|done| {
             let (written, answer) = oneshot::channel();
@@ -284,7 +304,8 @@ impl Task {
         self.publish_queues();
     }
 
-    fn publish_queues(&self) {
+    fn publish_queues(&mut self) {
+        (self.queues_changed, self.queues_open) = (false, Instant::now() + QUEUES_GAP);
         let mut distinct: Vec<&Vec<QueueId>> = self.scopes.values().collect();
         distinct.sort();
         distinct.dedup();

@@ -1,6 +1,6 @@
 //! Queues as the PBX has them: members and customers who wait. Built from snapshots and kept by events; both idempotent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ami::{Event, MemberInfo};
 
@@ -21,6 +21,8 @@ pub(super) struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     members: BTreeMap<MemberKey, MemberInfo>,
+    /// Members of each queue that it would ring; kept, since a busy PBX tells their states thousands of times a second.
+    free: HashMap<String, u32>,
     queues: BTreeMap<String, Waiting>,
     /// Queues whose figures may have changed since they were last told.
     touched: BTreeSet<String>,
@@ -64,6 +66,10 @@ impl Observed {
         self.touched.extend(queues.keys().cloned());
         self.touched.extend(self.queues.keys().cloned());
         let old = std::mem::replace(&mut self.members, members);
+        self.free.clear();
+        for member in self.members.values().filter(|member| is_free(member)) {
+            *self.free.entry(member.queue.clone()).or_default() += 1;
+        }
         self.queues = queues;
         let keys: BTreeSet<&MemberKey> = old.keys().chain(self.members.keys()).collect();
         keys.into_iter()
@@ -83,21 +89,22 @@ impl Observed {
             | Event::QueueMemberPause(info)
             | Event::QueueMemberStatus(info)
             | Event::QueueMemberPenalty(info)
-            | Event::QueueMemberRinginuse(info) => self.put(info.clone()),
+            | Event::QueueMemberRinginuse(info) => self.put(info),
             Event::QueueMemberRemoved(info) => {
                 let key = (info.queue.clone(), info.interface.clone());
                 let before = self.members.remove(&key)?;
-                self.touched.insert(info.queue.clone());
+                self.count_free(&info.queue, is_free(&before), false);
+                self.touch(&info.queue);
                 Some(Change { key, before: Some(seen(Some(&before))), after: seen(None) })
             }
             Event::QueueCallerJoin { caller, queue, .. } => {
                 self.queues.entry((*queue).to_owned()).or_default().insert(caller.uniqueid.to_owned(), now_ms);
-                self.touched.insert((*queue).to_owned());
+                self.touch(queue);
                 None
             }
             Event::QueueCallerLeave { caller, queue } | Event::QueueCallerAbandon { caller, queue } => {
                 if self.queues.get_mut(*queue).is_some_and(|waiting| waiting.remove(caller.uniqueid).is_some()) {
-                    self.touched.insert((*queue).to_owned());
+                    self.touch(queue);
                 }
                 None
             }
@@ -113,12 +120,31 @@ impl Observed {
         }
     }
 
-    fn put(&mut self, info: MemberInfo) -> Option<Change> {
+    fn put(&mut self, info: &MemberInfo) -> Option<Change> {
         let key = (info.queue.clone(), info.interface.clone());
-        self.touched.insert(info.queue.clone());
-        let after = seen(Some(&info));
-        let before = self.members.insert(key.clone(), info).map(|info| seen(Some(&info)));
+        let (after, is_free_now) = (seen(Some(info)), is_free(info));
+        let before = self.members.insert(key.clone(), info.clone());
+        self.count_free(&key.0, before.as_ref().is_some_and(is_free), is_free_now);
+        self.touch(&key.0);
+        let before = before.map(|info| seen(Some(&info)));
         (before.as_ref() != Some(&after)).then_some(Change { key, before, after })
+    }
+
+    fn count_free(&mut self, queue: &str, before: bool, after: bool) {
+        if before == after {
+            return;
+        }
+        match self.free.get_mut(queue) {
+            Some(free) if after => *free += 1,
+            Some(free) => *free -= 1,
+            None => drop(self.free.insert(queue.to_owned(), 1)),
+        }
+    }
+
+    fn touch(&mut self, queue: &str) {
+        if !self.touched.contains(queue) {
+            self.touched.insert(queue.to_owned());
+        }
     }
 
     /// When a customer joined the queue.
@@ -138,8 +164,7 @@ impl Observed {
             let (waiting, longest) = self.queues.get(&queue).map_or((0, None), |waiting| {
                 (u32::try_from(waiting.len()).unwrap_or(u32::MAX), waiting.values().min().copied())
             });
-            let free = self.members.values().filter(|member| member.queue == queue && is_free(member)).count();
-            let figures = (waiting, longest, u32::try_from(free).unwrap_or(u32::MAX));
+            let figures = (waiting, longest, self.free.get(&queue).copied().unwrap_or(0));
             if self.told.insert(queue.clone(), figures) != Some(figures) {
                 let (waiting, longest_since_ms, free) = figures;
                 events.push(PbxEvent::Queue { queue, waiting, longest_since_ms, free });
