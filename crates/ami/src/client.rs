@@ -1,7 +1,7 @@
 //! One connection to a manager interface.
 //!
 //! Asterisk cuts off a client that does not read within 100 ms (`writetimeout`). So a task of its own reads and parses, and
-//! events wait in a queue. Only when [`MAX_QUEUED_EVENTS`] wait there is no more read: then Asterisk waits, and decides.
+//! events wait in a queue. Only when [`MAX_QUEUED_BYTES`] wait there is no more read: then Asterisk waits, and decides.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ use crate::clock::Clock;
 use crate::stream::Stream;
 use crate::{Action, AmiError, ConnectOptions, Frame, Message, Parser, Secret, keepalive, now_us};
 
-/// Events that may wait for the reader (about 100 MB), and those that were read together with the last of them; a PBX with 300 calls
-/// makes a few thousand a second.
-pub const MAX_QUEUED_EVENTS: usize = 200_000;
+/// Memory of the events that may wait for whoever takes them; those that were read together with the last of them come to that. A PBX
+/// with 300 calls makes one or two MB a second.
+pub const MAX_QUEUED_BYTES: usize = 32 << 20;
 
 /// A logged-in connection; cheap to clone. It ends when the last clone is dropped or [`Client::close`] is called.
 #[derive(Debug, Clone)]
@@ -48,6 +48,7 @@ struct Shared {
     own: u32,
     next_id: AtomicU64,
     queued: AtomicUsize,
+    queued_bytes: AtomicUsize,
     /// Fewer wait than may.
     room: Notify,
     why_closed: OnceLock<AmiError>,
@@ -128,6 +129,15 @@ pub enum Incoming {
     },
 }
 
+impl Incoming {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Event(event) => event.memory(),
+            Self::List { outcome, .. } => outcome.iter().flatten().map(Message::memory).sum(),
+        }
+    }
+}
+
 /// Events of a connection, in order.
 #[derive(Debug)]
 pub struct Events {
@@ -139,21 +149,23 @@ impl Events {
     /// The next one; `None` when the connection is over.
     pub async fn recv(&mut self) -> Option<Incoming> {
         let event = self.from.recv().await?;
-        self.shared.taken(1);
+        self.shared.taken(std::slice::from_ref(&event));
         Some(event)
     }
 
     /// All that are here, but at least one; 0 when the connection is over. Cancel-safe.
     pub async fn recv_many(&mut self, into: &mut Vec<Incoming>, limit: usize) -> usize {
+        let before = into.len();
         let count = self.from.recv_many(into, limit).await;
-        self.shared.taken(count);
+        self.shared.taken(&into[before..]);
         count
     }
 
     /// As [`Events::recv_many`], for whoever listens to several connections.
     pub fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<Incoming>, limit: usize) -> Poll<usize> {
+        let before = into.len();
         let count = std::task::ready!(self.from.poll_recv_many(cx, into, limit));
-        self.shared.taken(count);
+        self.shared.taken(&into[before..]);
         Poll::Ready(count)
     }
 
@@ -161,6 +173,12 @@ impl Events {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.shared.queued.load(Ordering::Relaxed)
+    }
+
+    /// The memory they take, about.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.shared.queued_bytes.load(Ordering::Relaxed)
     }
 
     /// Why the connection ended.
@@ -174,7 +192,7 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.from.close();
-        self.shared.queued.store(0, Ordering::Relaxed);
+        self.shared.nobody_takes();
         self.shared.room.notify_one();
     }
 }
@@ -385,15 +403,22 @@ impl Drop for Entry<'_> {
 
 impl Shared {
     /// Somebody took events out of the queue.
-    fn taken(&self, count: usize) {
-        let before = self.queued.fetch_sub(count, Ordering::Relaxed);
-        if before >= MAX_QUEUED_EVENTS && before - count < MAX_QUEUED_EVENTS {
+    fn taken(&self, events: &[Incoming]) {
+        let bytes = events.iter().map(Incoming::memory).sum();
+        self.queued.fetch_sub(events.len(), Ordering::Relaxed);
+        let before = self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if before >= MAX_QUEUED_BYTES && before - bytes < MAX_QUEUED_BYTES {
             self.room.notify_one();
         }
     }
 
+    fn nobody_takes(&self) {
+        self.queued.store(0, Ordering::Relaxed);
+        self.queued_bytes.store(0, Ordering::Relaxed);
+    }
+
     async fn has_room(&self) {
-        while self.queued.load(Ordering::Relaxed) >= MAX_QUEUED_EVENTS {
+        while self.queued_bytes.load(Ordering::Relaxed) >= MAX_QUEUED_BYTES {
             self.room.notified().await;
         }
     }
@@ -523,9 +548,10 @@ fn drain(parser: &mut Parser, shared: &Shared, events: &mpsc::UnboundedSender<In
         shared.messages.fetch_add(1, Ordering::Relaxed);
         let Some(event) = shared.route(message) else { continue };
         shared.queued.fetch_add(1, Ordering::Relaxed);
+        shared.queued_bytes.fetch_add(event.memory(), Ordering::Relaxed);
         // Who only sends actions may drop the events.
         if events.send(event).is_err() {
-            shared.queued.store(0, Ordering::Relaxed);
+            shared.nobody_takes();
         }
     }
     shared.cut.store(parser.cut(), Ordering::Relaxed);

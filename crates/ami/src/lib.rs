@@ -19,7 +19,7 @@ mod steady;
 mod stream;
 
 pub use action::{Action, InvalidField};
-pub use client::{Client, Events, Incoming, ListId, MAX_QUEUED_EVENTS, Traffic};
+pub use client::{Client, Events, Incoming, ListId, MAX_QUEUED_BYTES, Traffic};
 pub use clock::Clock;
 pub use codec::{Frame, ParseError, Parser};
 pub use doubles::Doubles;

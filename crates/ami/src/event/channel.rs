@@ -39,22 +39,22 @@ impl<'m> ChannelInfo<'m> {
         let mut info = Self::default();
         for (key, value) in m.fields() {
             let Some(name) = key.strip_prefix(prefix) else { continue };
-            let said = says_something(value).then_some(value);
-            let person = names_somebody(value).then_some(value);
+            let said = || says_something(value).then_some(value);
+            let person = || names_somebody(value).then_some(value);
             // The first counts: the fields of a UserEvent come after the channel's own, and may have their names.
             match name {
                 "Channel" if info.channel.is_empty() => info.channel = value,
                 "Uniqueid" | "UniqueID" | "UniqueId" if info.uniqueid.is_empty() => info.uniqueid = value,
-                "Linkedid" | "LinkedID" => info.linkedid = info.linkedid.or(said),
+                "Linkedid" | "LinkedID" => info.linkedid = info.linkedid.or_else(said),
                 "ChannelState" => info.state = info.state.or_else(|| value.parse().ok()),
                 // Before 12 CoreShowChannels has a small letter there.
-                "CallerIDNum" | "CallerIDnum" => info.caller_number = info.caller_number.or(person),
-                "CallerIDName" | "CallerIDname" => info.caller_name = info.caller_name.or(person),
-                "ConnectedLineNum" => info.connected_number = info.connected_number.or(person),
-                "ConnectedLineName" => info.connected_name = info.connected_name.or(person),
-                "AccountCode" => info.account = info.account.or(said),
-                "Context" => info.context = info.context.or(said),
-                "Exten" => info.exten = info.exten.or(said),
+                "CallerIDNum" | "CallerIDnum" => info.caller_number = info.caller_number.or_else(person),
+                "CallerIDName" | "CallerIDname" => info.caller_name = info.caller_name.or_else(person),
+                "ConnectedLineNum" => info.connected_number = info.connected_number.or_else(person),
+                "ConnectedLineName" => info.connected_name = info.connected_name.or_else(person),
+                "AccountCode" => info.account = info.account.or_else(said),
+                "Context" => info.context = info.context.or_else(said),
+                "Exten" => info.exten = info.exten.or_else(said),
                 "Priority" => info.priority = info.priority.or_else(|| value.parse().ok()),
                 _ => {}
             }

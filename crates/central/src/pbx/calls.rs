@@ -79,6 +79,8 @@ pub(super) struct Calls {
     /// Name → uniqueid, and bridge → uniqueids: calls are followed at every event, on a PBX with hundreds of channels.
     names: HashMap<String, String>,
     bridges: HashMap<String, BTreeSet<String>>,
+    /// Uniqueids of those whose Call-ID is known: only their calls are told.
+    known: BTreeSet<String>,
     watched: BTreeSet<String>,
     /// Endpoints of other PBXs: their channels' Call-IDs are wanted, and their calls are nobody's.
     lines: Vec<NamePattern>,
@@ -206,6 +208,9 @@ impl Calls {
         if let Some(channel) = self.channels.get_mut(uniqueid) {
             channel.asked = false;
             channel.call_id = call_id.filter(|id| !id.is_empty());
+            if channel.call_id.is_some() {
+                self.known.insert(uniqueid.to_owned());
+            }
             self.dirty = true;
         }
     }
@@ -216,10 +221,9 @@ impl Calls {
             return Vec::new();
         }
         let now: Vec<(String, PbxCall)> = self
-            .channels
+            .known
             .iter()
-            .filter(|(_, channel)| channel.call_id.is_some())
-            .filter_map(|(id, channel)| Some((id.clone(), self.call(id, channel)?)))
+            .filter_map(|id| Some((id.clone(), self.call(id, self.channels.get(id)?)?)))
             .collect();
         let mut events = Vec::new();
         for (id, call) in now {
@@ -338,6 +342,7 @@ impl Calls {
 
     fn gone(&mut self, uniqueid: &str) -> Option<CallWant> {
         let channel = self.channels.remove(uniqueid)?;
+        self.known.remove(uniqueid);
         self.names.remove(&channel.info.channel);
         if let Some(bridge) = &channel.bridge {
             self.leave(bridge, uniqueid);
