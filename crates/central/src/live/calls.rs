@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use calls::call::{Call, Direction, Exit, MoveKind, Outcome, PartyIx, Who};
+use calls::call::{Attempt, Call, Direction, Exit, MoveKind, Outcome, PartyIx, Who};
 use calls::{Changed, JoinReason};
 use central_api::{CallDirection, CallPhase, LiveCall, LiveParty, PbxId, merge_patch};
 use serde_json::{Map, Value};
@@ -95,7 +95,12 @@ fn live_call(call: &Call) -> Option<LiveCall> {
     // Who speaks counts before who waits, and that before who rings: a consultation rings beside a talk.
     let talk = call.talks.iter().rev().find(|talk| talk.ended_ms.is_none());
     let hold = talk.and_then(|talk| talk.holds.iter().find(|hold| hold.ended_ms.is_none()));
-    let rung = || call.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Ringing);
+    // Phones ring on for a moment after the caller has left the queue.
+    let is_left = |visit: usize| call.visits.get(visit).is_some_and(|visit| visit.left_ms.is_some());
+    let rung = || {
+        let rings = |attempt: &&Attempt| attempt.outcome == Outcome::Ringing && !attempt.visit.is_some_and(is_left);
+        call.attempts.iter().filter(rings)
+    };
     let parked = call.moves.iter().rev().find(|moved| moved.success).filter(|moved| moved.kind == MoveKind::Park);
     let last_end = call.talks.iter().filter_map(|talk| talk.ended_ms).max();
     // Somebody took it a moment ago, and the PBX has not put them together yet.
@@ -116,7 +121,8 @@ fn live_call(call: &Call) -> Option<LiveCall> {
     } else if let Some(parked) = parked {
         (CallPhase::Parked, parked.at_ms)
     } else {
-        (CallPhase::Way, last_end.unwrap_or(call.began_ms))
+        let left = call.visits.iter().filter_map(|visit| visit.left_ms);
+        (CallPhase::Way, left.chain(last_end).max().unwrap_or(call.began_ms))
     };
     Some(LiveCall {
         direction: match call.direction {
@@ -152,26 +158,34 @@ mod tests {
     use super::Shown;
     use crate::collector::Live;
     use crate::collector::tests::{House, events};
-    use ami::Event;
+    use ami::{Event, Message};
     use calls::{Assembly, LINGER_MS, PbxIx};
     use central_api::{CallPhase, CallsState, merge_patch};
 
-    /// A recorded call, watched event by event: what the patches make of the topic is what is told, and nothing stays.
-    #[test]
-    fn a_call_is_shown_from_its_begin_to_its_end() {
+    /// What is shown after each of some events, which come every 10 ms; the end of what is heard.
+    fn watch(events: &[Message], mut seen: impl FnMut(i64, &CallsState)) -> (Assembly, Shown, serde_json::Value, i64) {
         let (mut assembly, mut shown) = (Assembly::new(), Shown::default());
         assembly.give_ids(7..100);
         let mut state = serde_json::to_value(CallsState::default()).unwrap();
-        let (mut phases, mut at) = (Vec::new(), 0);
-        for message in events(0) {
+        let mut at = 0;
+        for message in events {
             at += 10;
-            assembly.event(PbxIx(3), at, &Event::read(&message));
+            assembly.event(PbxIx(3), at, &Event::read(message));
             let changed = assembly.take_changed(at, &House);
             if let Some(patch) = shown.take([Live::Changed(changed)].into_iter()) {
                 merge_patch::apply(&mut state, &patch);
             }
-            let seen: CallsState = serde_json::from_value(state.clone()).unwrap();
-            let Some(call) = seen.calls.get(&7) else { continue };
+            seen(at, &serde_json::from_value(state.clone()).unwrap());
+        }
+        (assembly, shown, state, at)
+    }
+
+    /// A recorded call, watched event by event: what the patches make of the topic is what is told, and nothing stays.
+    #[test]
+    fn a_call_is_shown_from_its_begin_to_its_end() {
+        let mut phases = Vec::new();
+        let (mut assembly, mut shown, mut state, at) = watch(&events(0), |_, seen| {
+            let Some(call) = seen.calls.get(&7) else { return };
             if phases.last() != Some(&call.phase) {
                 phases.push(call.phase);
             }
@@ -181,7 +195,7 @@ mod tests {
             if call.phase == CallPhase::Talking {
                 assert!(matches!(call.talks.len(), 0 | 2) && call.rings.is_empty());
             }
-        }
+        });
         assert_eq!(phases, [CallPhase::Way, CallPhase::Waiting, CallPhase::Talking, CallPhase::Way]);
         let over = assembly.take_ended(at + LINGER_MS, &House).iter().map(|ended| ended.id).collect();
         if let Some(patch) = shown.take([Live::Over(over)].into_iter()) {
@@ -189,5 +203,36 @@ mod tests {
         }
         assert_eq!(serde_json::from_value::<CallsState>(state).unwrap(), CallsState::default());
         assert!(shown.calls.is_empty());
+    }
+
+    /// The phone rings for a moment after the caller has hung up: nobody is called any more, and not for as long as it has rung.
+    #[test]
+    fn a_caller_who_left_the_queue_is_not_shown_ringing() {
+        let of = |name: &'static str| move |message: &Message| message.event() == Some(name);
+        let mut events = events(0);
+        events.truncate(events.iter().position(of("DialEnd")).unwrap());
+        let join = events.iter().find(|message| of("QueueCallerJoin")(message)).unwrap().clone();
+        let again = |name: &'static str| {
+            let fields = join.fields().map(|(key, value)| (key, if key == "Event" { name } else { value }));
+            Message::new(fields.collect::<Vec<_>>())
+        };
+        let waiting = events.len();
+        events.extend(["QueueCallerAbandon", "QueueCallerLeave", "Hangup"].map(again));
+        let mut rang = false;
+        watch(&events, |at, seen| {
+            let Some(call) = seen.calls.get(&7) else { return };
+            let step = usize::try_from(at / 10).unwrap();
+            rang |= !call.rings.is_empty();
+            if step <= waiting {
+                assert_ne!(call.phase, CallPhase::Ringing);
+            } else if call.phase != CallPhase::Waiting {
+                assert_eq!((call.phase, call.rings.len()), (CallPhase::Way, 0));
+                assert!(call.since_ms > i64::try_from(waiting).unwrap() * 10, "{}", call.since_ms);
+            }
+            if step == events.len() {
+                assert_eq!(call.phase, CallPhase::Way);
+            }
+        });
+        assert!(rang, "a phone was seen to ring");
     }
 }

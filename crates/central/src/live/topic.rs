@@ -1,4 +1,4 @@
-//! One topic's state: coalesced to 20 deltas a second (of calls 25), numbered, the last ones kept for who comes back.
+//! One topic's state: coalesced to 20 deltas a second (of calls 40), numbered, the last ones kept for who comes back.
 
 use central_api::live::Resume;
 use central_api::{FromLive, Topic, merge_patch};
@@ -10,7 +10,7 @@ pub const GAP_MS: i64 = 50;
 
 /// Of calls: on a busy PBX something changes always, so this is what the last of a hundred changes waits for, and it has to be
 /// told within 50 ms, all included.
-const CALLS_GAP_MS: i64 = 40;
+const CALLS_GAP_MS: i64 = 25;
 
 /// Deltas kept for who comes back.
 const KEPT: usize = 256;

@@ -220,11 +220,8 @@ impl Calls {
         if !std::mem::take(&mut self.dirty) {
             return Vec::new();
         }
-        let now: Vec<(String, PbxCall)> = self
-            .known
-            .iter()
-            .filter_map(|id| Some((id.clone(), self.call(id, self.channels.get(id)?)?)))
-            .collect();
+        let now: Vec<(String, PbxCall)> =
+            self.known.iter().filter_map(|id| Some((id.clone(), self.call(id, self.channels.get(id)?)?))).collect();
         let mut events = Vec::new();
         for (id, call) in now {
             let Some(channel) = self.channels.get_mut(&id) else { continue };
