@@ -317,7 +317,7 @@ fn of_queue(queue: &QueueSeen, files: Option<&Files>) -> Vec<Finding> {
         ("queue.joinempty", "joinempty", ["no", "strict"]),
         ("queue.leavewhenempty", "leavewhenempty", ["yes", "strict"]),
     ] {
-        let why = "when all operators talk or write up, a paused member must not count as nobody";
+        let why = "when all are on a break or in after-call work, a paused member must not count as nobody";
         let empty = match written(key) {
             Some("") => (State::Ok, format!("nothing is written: callers wait ({why})")),
             Some(text) => {
