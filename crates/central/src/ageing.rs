@@ -1,15 +1,18 @@
 //! Once an hour: room for the calls of the next months, and away with what is too old.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
+use crate::collector::Raw;
 use crate::store::{Retained, Store, StoreError};
 
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// Until the server stops.
-pub async fn run(store: Store, stop: CancellationToken) {
+/// Until the server stops; `raw` is the directory of the raw material of calls.
+pub async fn run(store: Store, raw: PathBuf, stop: CancellationToken) {
     let mut look = tokio::time::interval(EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -29,6 +32,11 @@ pub async fn run(store: Store, stop: CancellationToken) {
                 tracing::info!(calls, values, personal, audit, events, "what was too old is deleted");
             }
             Err(error) => tracing::warn!(%error, "what is too old could not be deleted; tried again in an hour"),
+        }
+        let directory = raw.clone();
+        let trimmed = tokio::task::spawn_blocking(move || Raw::trim(&directory, now_ms())).await;
+        if let Ok(Err(error)) = trimmed {
+            tracing::warn!(%error, path = %raw.display(), "raw material of calls that is too old cannot be deleted: {error}; tried again in an hour");
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
-use crate::collector::{Collecting, House};
+use crate::collector::{Collecting, House, Raw};
 use crate::desk::{Desk, DeskParts, Event, Floor, Timing};
 use crate::identity::{Attempts, PasswordError, Passwords, Sessions};
 use crate::links::Links;
@@ -117,7 +117,8 @@ impl Running {
         let stop = CancellationToken::new();
         let (config_in, config) = watch::channel(Arc::new(config));
         let watching = tokio::spawn(follow(store.clone(), desk.clone(), collecting.clone(), config_in, stop.clone()));
-        let ageing = tokio::spawn(crate::ageing::run(store.clone(), stop.clone()));
+        let ageing =
+            tokio::spawn(crate::ageing::run(store.clone(), Raw::directory(&options.store.data_dir), stop.clone()));
         let tenant = Tenant {
             store,
             desk,
@@ -179,6 +180,10 @@ async fn follow(
         tokio::select! {
             () = stop.cancelled() => return,
             _ = look.tick() => {}
+        }
+        if calls.mend() {
+            let known = Configuration::clone(&config.borrow());
+            desk.tell(Event::Reconfigured(Box::new(known))).await;
         }
         let known = config.borrow().tenant.revision;
         let changed = match look_at(&store).await {

@@ -373,3 +373,22 @@ async fn a_pbx_that_went_away_is_shown_with_the_time_of_its_last_word() {
     assert_eq!(actor.link().await, (true, true));
     assert_eq!(actor.health(|health| health.up).await.links[0].reconnects, 1);
 }
+
+/// Another configuration of a PBX is another actor; until that one has looked, its calls are as old as what this one heard last.
+#[tokio::test]
+async fn the_calls_hear_that_an_actor_was_replaced() {
+    let manager = Manager::new().await;
+    let mut actor = Actor::start(&[&manager]);
+    let _session = manager.accept(WELL).await;
+    assert_eq!(actor.link().await, (true, false));
+    drop(actor.handle);
+    let lost = async {
+        while let Some(input) = actor.inputs.recv().await {
+            if let Input::Lost(pbx) = input {
+                return Some(pbx);
+            }
+        }
+        None
+    };
+    assert_eq!(timeout(PATIENCE, lost).await.expect("it says nothing"), Some(calls::PbxIx(1)));
+}

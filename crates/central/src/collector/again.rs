@@ -8,7 +8,13 @@ use calls::{Assembly, Call, Ended, PbxIx};
 
 use super::House;
 use super::raw::Raw;
-use crate::store::{Channel, Store, StoreError};
+use crate::store::{Channel, Listing, Store, StoreError, StoredCall};
+
+/// Ids that are reserved for what is told of one federation.
+const IDS: u32 = 10_000;
+
+/// By so much its first event may have been told otherwise when a call was stored.
+const AROUND_MS: i64 = 60_000;
 
 /// What became of calls that were told again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,20 +94,49 @@ impl Teller<'_> {
 
     async fn told(self, span: (i64, i64)) -> Result<Vec<Ended>, AgainError> {
         let apart = self.store.splits().await?;
-        // Of calls that had no id of their own before.
-        let ids = self.store.reserve_ids("call", 1_000).await?.whole();
-        let mut told = Vec::new();
-        for raw in Raw::all(&self.data_dir.join("calls").join("raw"))? {
+        let mut told: Vec<Ended> = Vec::new();
+        let mut nameless = Vec::new();
+        for raw in Raw::all(&Raw::directory(self.data_dir))? {
             let mut assembly = Assembly::new();
+            // Of calls that had no id of their own.
+            let ids = self.store.reserve_ids("call", IDS).await?.whole();
             assembly.give_ids(ids.clone());
             assembly.keep_attributes(self.house.attributes.iter().map(String::as_str));
             for (one, two) in &apart {
                 let key = |channel: &Channel| PbxIx(u32::try_from(channel.0).unwrap_or(u32::MAX));
                 assembly.keep_apart((key(one), &one.1), (key(two), &two.1));
             }
-            raw.tell_again(span, assembly, &*self.house.directory, |ended| told.push(ended))?;
+            raw.tell_again(span, assembly, &*self.house.directory, |ended| {
+                if ids.contains(&ended.id) { nameless.push(ended) } else { told.push(ended) }
+            })?;
+        }
+        let mut taken: BTreeSet<u64> = told.iter().map(|ended| ended.id).collect();
+        for mut ended in nameless {
+            if let Some(id) = self.stored_as(&ended.call, &taken).await? {
+                taken.insert(id);
+                ended.id = id;
+            }
+            told.push(ended);
         }
         Ok(told)
+    }
+
+    /// The id of a call that was told without one, where it was stored when it was told so before: no channel is of two calls.
+    async fn stored_as(self, call: &Call, taken: &BTreeSet<u64>) -> Result<Option<u64>, AgainError> {
+        let channels = channels_of(call);
+        let to_ms = call.ended_ms.unwrap_or(call.began_ms).saturating_add(1);
+        let mut listing = Listing::begun(call.began_ms.saturating_sub(AROUND_MS), to_ms);
+        loop {
+            let page = self.store.next_calls(&mut listing, 500).await?;
+            if page.is_empty() {
+                return Ok(None);
+            }
+            let same =
+                |stored: &&StoredCall| !taken.contains(&stored.id) && !channels.is_disjoint(&channels_of(&stored.call));
+            if let Some(stored) = page.iter().find(same) {
+                return Ok(Some(stored.id));
+            }
+        }
     }
 
     async fn keep(self, told: Vec<Ended>, why: &str, now_ms: i64) -> Result<Again, AgainError> {

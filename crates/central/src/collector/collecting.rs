@@ -1,7 +1,7 @@
 //! The collectors of a tenant: one for each federation of PBXs, so that calls between its PBXs are told as one and different
 //! federations share nothing but the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,13 +40,23 @@ pub struct Collecting {
 #[derive(Debug)]
 struct Shared {
     store: Store,
-    /// Directory of the journals and the raw material.
-    directory: PathBuf,
+    /// Directory of the journals.
+    journals: PathBuf,
+    /// Directory of the raw material.
+    raw: PathBuf,
     live: mpsc::UnboundedSender<Live>,
+    wanted: Mutex<Wanted>,
     running: Mutex<BTreeMap<String, Running>>,
     notices: Notices,
     /// Ends when nobody has anything to look at any more.
     noticing: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    house: House,
+    /// Why a federation is not collected.
+    failures: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -61,15 +71,19 @@ impl Collecting {
     /// Starts them. What was collected by PBXs that are no longer together, or no longer there, is told to its end.
     #[must_use]
     pub fn start(store: Store, data_dir: &Path, house: &House, live: mpsc::UnboundedSender<Live>) -> Self {
-        let directory = data_dir.join("calls");
+        let (journals, raw) = (data_dir.join("calls").join("journal"), Raw::directory(data_dir));
+        let wanted = Mutex::new(Wanted { house: house.clone(), failures: BTreeMap::new() });
         let (notices, noticing) = Notices::start(store.clone());
         let noticing = Mutex::new(Some(noticing));
-        let shared = Shared { store, directory, live, running: Mutex::default(), notices, noticing };
+        let shared = Shared { store, journals, raw, live, wanted, running: Mutex::default(), notices, noticing };
         let collecting = Self { shared: Arc::new(shared) };
         for name in collecting.left_behind(house) {
-            if let Some(running) = collecting.begin(&name, &[], house) {
-                running.collector.handle().tell(Input::Close);
-                collecting.running().insert(name, running);
+            match collecting.try_begin(&name, &[], house) {
+                Ok(running) => {
+                    running.collector.handle().tell(Input::Close);
+                    collecting.running().insert(name, running);
+                }
+                Err(error) => tracing::error!(name, %error, "what was collected of these PBXs is not told: {error}"),
             }
         }
         collecting.reconfigure(house);
@@ -85,27 +99,50 @@ impl Collecting {
     /// Another configuration: endpoints are something else, PBXs came or went. Calls that go on at a PBX which is now told together
     /// with others are closed as lost, and told anew from there on.
     pub fn reconfigure(&self, house: &House) {
-        let wanted: BTreeMap<String, &Vec<PbxId>> =
-            house.federations.iter().map(|pbxs| (name_of(pbxs), pbxs)).collect();
+        let wanted: BTreeSet<String> = house.federations.iter().map(|pbxs| name_of(pbxs)).collect();
         let mut running = self.running();
         for (name, known) in running.iter_mut() {
             let handle = known.collector.handle();
-            if wanted.contains_key(name) {
+            if wanted.contains(name) {
                 handle.tell(Input::House { directory: house.directory.clone(), attributes: house.attributes.clone() });
             } else if !known.pbxs.is_empty() {
                 known.pbxs.clear();
                 handle.tell(Input::Close);
             }
         }
+        drop(running);
+        self.wanted().house = house.clone();
+        self.mend();
+    }
+
+    /// Starts what is wanted and does not run: because one of that name had to end first, could not begin, or broke. Whether it
+    /// started any, which the links have to be told.
+    pub fn mend(&self) -> bool {
+        let (mut wanted, mut running) = (self.wanted(), self.running());
+        let Wanted { house, failures } = &mut *wanted;
         running.retain(|_, known| !known.keeper.is_finished());
-        for (name, pbxs) in wanted {
-            // One that is being closed ends first; it is asked for again with the next change.
-            if !running.contains_key(&name)
-                && let Some(new) = self.begin(&name, pbxs, house)
-            {
-                running.insert(name, new);
+        let mut started = false;
+        for pbxs in &house.federations {
+            let name = name_of(pbxs);
+            if running.contains_key(&name) {
+                continue;
+            }
+            match self.try_begin(&name, pbxs, house) {
+                Ok(new) => {
+                    failures.remove(&name);
+                    running.insert(name, new);
+                    started = true;
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    if failures.get(&name) != Some(&why) {
+                        tracing::error!(name, %error, "the calls of these PBXs are not collected: {error}");
+                        failures.insert(name, why);
+                    }
+                }
             }
         }
+        started
     }
 
     /// How it stands, by federation.
@@ -144,6 +181,10 @@ impl Collecting {
         }
     }
 
+    fn wanted(&self) -> std::sync::MutexGuard<'_, Wanted> {
+        self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Running>> {
         self.shared.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,23 +192,13 @@ impl Collecting {
     /// Journals of federations that are not there any more.
     fn left_behind(&self, house: &House) -> Vec<String> {
         let wanted: Vec<String> = house.federations.iter().map(|pbxs| name_of(pbxs)).collect();
-        let entries = std::fs::read_dir(self.shared.directory.join("journal")).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(&self.shared.journals).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         names.filter(|name| !wanted.contains(name)).collect()
     }
 
-    fn begin(&self, name: &str, pbxs: &[PbxId], house: &House) -> Option<Running> {
-        match self.try_begin(name, pbxs, house) {
-            Ok(running) => Some(running),
-            Err(error) => {
-                tracing::error!(name, %error, "the calls of these PBXs are not collected: {error}");
-                None
-            }
-        }
-    }
-
     fn try_begin(&self, name: &str, pbxs: &[PbxId], house: &House) -> Result<Running, StartError> {
-        let directory = self.shared.directory.join("journal").join(name);
+        let directory = self.shared.journals.join(name);
         let (to, outputs) = mpsc::unbounded_channel();
         let settings = Settings {
             name: name.to_owned(),
@@ -181,7 +212,7 @@ impl Collecting {
             store: self.shared.store.clone(),
             outputs,
             collector: collector.handle().downgrade(),
-            raw: Raw::in_directory(&self.shared.directory.join("raw").join(name)),
+            raw: Raw::in_directory(&self.shared.raw.join(name)),
             directory,
             live: self.shared.live.clone(),
             notices: self.shared.notices.clone(),

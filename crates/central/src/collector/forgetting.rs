@@ -30,7 +30,7 @@ pub fn forget(data_dir: &Path, asked: Asked<'_>, values: Vec<String>) -> std::io
     let directory = data_dir.join("calls");
     let theirs = Theirs::new(asked, values);
     let mut files = InFiles::default();
-    for raw in Raw::all(&directory.join("raw"))? {
+    for raw in Raw::all(&Raw::directory(data_dir))? {
         files.blanked += raw.blank(&theirs)?;
     }
     for journal in std::fs::read_dir(directory.join("journal")).into_iter().flatten().flatten() {

@@ -57,7 +57,7 @@ fn has(text: &[u8], number: &str) -> bool {
 
 async fn raw_material_without_a_customer_tells_the_same_calls(database: TestDatabase) {
     let (store, data) = (database.store().await, tempfile::tempdir().unwrap());
-    let (told, now_ms) = raw_of(&data.path().join("calls"), 3, false);
+    let (told, now_ms) = raw_of(&data.path().join("calls"), calls::PbxIx(0), 3, false);
     store.put_calls(&told, now_ms).await.unwrap();
     let customer = &told[0].call.parties[told[0].call.caller];
     let (number, name) = (customer.number.clone().unwrap(), customer.name.clone().unwrap_or_default());

@@ -220,6 +220,16 @@ impl Journal {
     }
 }
 
+/// Deletes a journal that nobody needs any more, of which this is the last segment. What was set aside and not taken stays.
+///
+/// # Errors
+/// When something cannot be deleted, or stays.
+pub(super) fn discard(directory: &Path, last: Place) -> std::io::Result<()> {
+    std::fs::remove_file(path_of(directory, last))?;
+    std::fs::remove_dir(directory.join(DONE))?;
+    std::fs::remove_dir(directory)
+}
+
 /// Moves a segment to those that are done; it, and its bytes.
 fn set_aside(directory: &Path, place: Place, now_ms: i64) -> std::io::Result<(Done, u64)> {
     let path = path_of(directory, place);

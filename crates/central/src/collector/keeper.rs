@@ -12,9 +12,10 @@ use calls::{Changed, Ended, Figures};
 use central_api::PbxId;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::journal::{Done, Place};
+use super::journal::{self, Done, Place};
 use super::noticing::{Notice, Notices};
 use super::overflow::{Overflow, Waiting};
 use super::raw::Raw;
@@ -96,6 +97,10 @@ struct Work {
     wait: Duration,
     /// The next calls one by one: something among them is refused.
     alone: usize,
+    /// Raw material is being taken.
+    raw: Option<JoinHandle<()>>,
+    /// The last segment of a journal that is no longer needed.
+    clear: Option<Place>,
 }
 
 impl Keeper {
@@ -110,7 +115,11 @@ impl Keeper {
             try_at: None,
             wait: FIRST_WAIT,
             alone: 0,
+            raw: None,
+            clear: None,
         };
+        // Of a process that was killed; the journal tells them again.
+        Overflow::discard(&work.waiting_file());
         work.run(patience).await;
     }
 }
@@ -121,7 +130,7 @@ impl Work {
         loop {
             self.begin();
             if over.is_some() && self.put.is_none() && self.waiting() == 0 {
-                return;
+                return self.end().await;
             }
             let mut outputs = Vec::new();
             tokio::select! {
@@ -151,6 +160,26 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// All is stored: of a collector that was closed nothing stays but raw material.
+    async fn end(mut self) {
+        if let Some(raw) = self.raw.take() {
+            // A panic in it was told where it happened.
+            let _ = raw.await;
+        }
+        self.overflow = None;
+        let directory = &self.keeper.directory;
+        Overflow::discard(&self.waiting_file());
+        if let Some(last) = self.clear
+            && let Err(error) = journal::discard(directory, last)
+        {
+            tracing::warn!(%error, path = %directory.display(), "something of a journal of calls that is no longer needed stays: {error}. It is tried again at the next start; files named refused-* are left to a person");
+        }
+    }
+
+    fn waiting_file(&self) -> PathBuf {
+        self.keeper.directory.join("waiting")
     }
 
     fn waiting(&self) -> usize {
@@ -210,6 +239,7 @@ impl Work {
             Output::Looked(pbx, seen) => self.keeper.notices.tell(Notice::Looked(PbxId(i64::from(pbx.0)), seen)),
             Output::NeedsIds => self.reserve_ids(),
             Output::Done(segments) => self.keep_raw(segments),
+            Output::Clear(last) => self.clear = Some(last),
             Output::Journal(why) => {
                 self.keeper.state.send_if_modified(|state| std::mem::replace(&mut state.journal, why.clone()) != why);
             }
@@ -225,7 +255,7 @@ impl Work {
             self.waiting.push_back(call);
             return;
         }
-        let path = self.keeper.directory.join("waiting");
+        let path = self.waiting_file();
         let put = match &mut self.overflow {
             Some(overflow) => overflow.put(&call),
             None => Overflow::begin(&path).and_then(|overflow| self.overflow.insert(overflow).put(&call)),
@@ -284,9 +314,9 @@ impl Work {
         self.try_at = Some(Instant::now() + self.wait);
         self.wait = (self.wait * 2).min(LAST_WAIT);
         let new = self.keeper.state.send_if_modified(|state| {
-            let new = state.database.is_none();
-            state.database.get_or_insert_with(|| (now_ms(), error.to_string()));
-            new
+            let since_ms = state.database.as_ref().map_or_else(now_ms, |(since_ms, _)| *since_ms);
+            let away = Some((since_ms, error.to_string()));
+            std::mem::replace(&mut state.database, away.clone()) != away
         });
         if new {
             tracing::error!(%error, "calls wait for the database: {error}");
@@ -340,18 +370,16 @@ impl Work {
         }
     }
 
-    fn keep_raw(&self, segments: Vec<Done>) {
+    fn keep_raw(&mut self, segments: Vec<Done>) {
         let raw = self.keeper.raw.clone();
-        tokio::task::spawn_blocking(move || {
-            for done in &segments {
-                if let Err(error) = raw.keep(done) {
-                    tracing::warn!(%error, path = %done.path.display(), "raw material of calls stays where it is: {error}. Make room on the disk, or look at its rights; it is taken after a restart");
-                }
+        let before = self.raw.take();
+        self.raw = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
             }
-            if let Err(error) = raw.trim(now_ms()) {
-                tracing::warn!(%error, "old raw material of calls cannot be deleted: {error}");
-            }
-        });
+            let kept = tokio::task::spawn_blocking(move || keep(&raw, &segments));
+            let _ = kept.await;
+        }));
     }
 
     fn live(&self, live: Live) {
@@ -362,6 +390,14 @@ impl Work {
     fn show(&self) {
         let waiting = self.waiting();
         self.keeper.state.send_if_modified(|state| std::mem::replace(&mut state.waiting, waiting) != waiting);
+    }
+}
+
+fn keep(raw: &Raw, segments: &[Done]) {
+    for done in segments {
+        if let Err(error) = raw.keep(done) {
+            tracing::warn!(%error, path = %done.path.display(), "raw material of calls stays where it is: {error}. Make room on the disk, or look at its rights; it is taken after a restart");
+        }
     }
 }
 

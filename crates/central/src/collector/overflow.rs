@@ -48,6 +48,17 @@ impl Overflow {
         Ok(Self { file, read_at: 0, write_at: 0, count: 0 })
     }
 
+    /// Deletes what another process left of one, which nobody reads any more.
+    pub fn discard(path: &Path) {
+        match std::fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a file of calls that waited for the database cannot be deleted: {error}; delete it, the calls are stored otherwise");
+            }
+        }
+    }
+
     /// How many wait in it.
     #[must_use]
     pub fn len(&self) -> usize {

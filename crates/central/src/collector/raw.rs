@@ -38,6 +38,12 @@ impl Raw {
         Self { directory: directory.to_owned() }
     }
 
+    /// Where in a data directory that of all federations is.
+    #[must_use]
+    pub fn directory(data_dir: &Path) -> PathBuf {
+        data_dir.join("calls").join("raw")
+    }
+
     /// That of all federations, in the directories of this one.
     ///
     /// # Errors
@@ -61,16 +67,25 @@ impl Raw {
         std::fs::remove_file(&done.path)
     }
 
-    /// Deletes what is older than it has to be; how many segments.
+    /// Deletes what is older than it has to be, of all federations in the directories of this one; how many segments.
     ///
     /// # Errors
     /// When the directory cannot be read, or a file not be deleted.
-    pub fn trim(&self, now_ms: i64) -> std::io::Result<usize> {
-        let old: Vec<Kept> = self.list()?.into_iter().filter(|kept| kept.to_ms < now_ms - KEPT_MS).collect();
-        for kept in &old {
-            std::fs::remove_file(&kept.path)?;
+    pub fn trim(directory: &Path, now_ms: i64) -> std::io::Result<usize> {
+        let mut count = 0;
+        for raw in Self::all(directory)? {
+            let kept = raw.list()?;
+            let old: Vec<&Kept> = kept.iter().filter(|kept| kept.to_ms < now_ms - KEPT_MS).collect();
+            for kept in &old {
+                std::fs::remove_file(&kept.path)?;
+            }
+            // That of a federation which is no more is empty one day.
+            if !old.is_empty() && old.len() == kept.len() {
+                let _ = std::fs::remove_dir(&raw.directory);
+            }
+            count += old.len();
         }
-        Ok(old.len())
+        Ok(count)
     }
 
     /// Takes somebody out of all of it; how many segments had something of theirs. Calls are told again from it as before, without
@@ -221,6 +236,7 @@ mod tests {
         let mut late = 0;
         raw.tell_again((first[8].call.ended_ms.unwrap(), i64::MAX), Assembly::new(), &House, |_| late += 1).unwrap();
         assert!((4..10).contains(&late), "only the segments of that time are read: {late}");
-        assert_eq!(raw.trim(now + KEPT_MS).unwrap(), kept);
+        // Its directory holds that of each federation.
+        assert_eq!(Raw::trim(directory.path(), now + KEPT_MS).unwrap(), kept);
     }
 }

@@ -59,13 +59,15 @@ pub(super) fn told(ended: &[Ended]) -> Vec<(u64, String)> {
     ended.iter().map(|ended| (ended.id, ended.call.to_string())).collect()
 }
 
-/// Raw material of calls in `raw/0`, and the calls as they were told; `joined`: the dialplan gives the first two one header.
-pub(super) fn raw_of(directory: &Path, calls: usize, joined: bool) -> (Vec<Ended>, i64) {
-    let raw = Raw::in_directory(&directory.join("raw").join("0"));
+/// Raw material of calls of a PBX in `raw/N`, and the calls as they were told; `joined`: the dialplan gives the first two one header.
+pub(super) fn raw_of(directory: &Path, pbx: PbxIx, calls: usize, joined: bool) -> (Vec<Ended>, i64) {
+    let name = pbx.0.to_string();
+    let raw = Raw::in_directory(&directory.join("raw").join(&name));
     let mut assembly = Assembly::new();
-    assembly.give_ids(1_000_000..2_000_000);
+    let first = (1 + u64::from(pbx.0)) * 1_000_000;
+    assembly.give_ids(first..first + 1_000_000);
     assembly.keep_journal();
-    let mut journal = Journal::open(&directory.join("journal").join("0"), &mut assembly, 0).unwrap();
+    let mut journal = Journal::open(&directory.join("journal").join(&name), &mut assembly, 0).unwrap();
     let mut told = Vec::new();
     // Beside one another, so that the header finds the first still there.
     let all: Vec<Vec<Message>> = (0..calls).map(events).collect();
@@ -74,9 +76,9 @@ pub(super) fn raw_of(directory: &Path, calls: usize, joined: bool) -> (Vec<Ended
         let at = step as i64 * 100;
         for (call, events) in all.iter().enumerate() {
             let Some(message) = events.get(step) else { continue };
-            assembly.event(PbxIx(0), at, &Event::read(message));
+            assembly.event(pbx, at, &Event::read(message));
             if joined && call < 2 && step == 40 {
-                assembly.event(PbxIx(0), at, &Event::read(&header(events)));
+                assembly.event(pbx, at, &Event::read(&header(events)));
             }
         }
         journal.write(&assembly.take_journal()).unwrap();

@@ -1,5 +1,6 @@
 //! The thread that owns an assembly.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,9 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 
 /// Events that wait for it at most, some seconds of a busy house; what comes beyond waits where it is read from the socket.
 const MOST_BEHIND: usize = 20_000;
+
+/// What is taken in so long after it was said was not late.
+const PROMPT_MS: i64 = 500;
 
 /// Without any call nothing is due but the journal.
 const IDLE: Duration = Duration::from_secs(1);
@@ -91,7 +95,7 @@ pub enum Input {
         /// Variables that are attributes of calls.
         attributes: Vec<String>,
     },
-    /// Nothing more comes: what goes on is given up, and it ends when all of it is stored.
+    /// Nothing more is taken in: what goes on is given up, and it ends when all of it is stored and its journal is empty.
     Close,
     /// A call that was told at this place is stored.
     Stored(Place),
@@ -168,6 +172,8 @@ pub enum Output {
     Journal(Option<String>),
     /// How much there is, when it changed.
     Figures(Figures),
+    /// It was closed, and nobody needs what stands in its journal any more; this is its last segment.
+    Clear(Place),
 }
 
 /// A running collector; it ends when this and all handles are dropped.
@@ -298,31 +304,9 @@ impl Collector {
     /// # Errors
     /// When the journal cannot be opened, or the system gives no thread.
     pub fn start(settings: Settings, outputs: mpsc::UnboundedSender<Output>) -> Result<Self, StartError> {
-        let mut assembly = Assembly::new();
-        assembly.keep_attributes(settings.attributes.iter().map(String::as_str));
-        assembly.keep_journal();
-        let journal = Journal::open(&settings.journal, &mut assembly, now_ms())?;
-        // Nobody was heard while nothing ran here.
-        let gaps = assembly.heard_until();
-        for (pbx, at) in &gaps {
-            assembly.unheard(*pbx, *at);
-        }
-        let (handle, inputs) = inputs();
-        let work = Work {
-            assembly,
-            journal,
-            directory: settings.directory,
-            outputs,
-            gaps,
-            broken: false,
-            closing: false,
-            asked_for_ids: false,
-            figures: Figures::default(),
-            told: Instant::now(),
-            news: false,
-            turned: Instant::now(),
-        };
         let thread = std::thread::Builder::new().name(format!("calls-{}", settings.name));
+        let work = Work::open(settings, outputs)?;
+        let (handle, inputs) = inputs();
         let thread = thread.spawn(move || work.run(inputs))?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -362,6 +346,8 @@ struct Work {
     outputs: mpsc::UnboundedSender<Output>,
     /// Links that are away, and since when.
     gaps: Vec<(PbxIx, i64)>,
+    /// How long ago it was said what was taken in last from a PBX, in ms.
+    lags: BTreeMap<PbxIx, i64>,
     /// What was last written did not reach the disk.
     broken: bool,
     /// It ends when nothing is left.
@@ -375,6 +361,33 @@ struct Work {
 }
 
 impl Work {
+    fn open(settings: Settings, outputs: mpsc::UnboundedSender<Output>) -> Result<Self, JournalError> {
+        let mut assembly = Assembly::new();
+        assembly.keep_attributes(settings.attributes.iter().map(String::as_str));
+        assembly.keep_journal();
+        let journal = Journal::open(&settings.journal, &mut assembly, now_ms())?;
+        // Nobody was heard while nothing ran here.
+        let gaps = assembly.heard_until();
+        for (pbx, at) in &gaps {
+            assembly.unheard(*pbx, *at);
+        }
+        Ok(Self {
+            assembly,
+            journal,
+            directory: settings.directory,
+            outputs,
+            gaps,
+            lags: BTreeMap::new(),
+            broken: false,
+            closing: false,
+            asked_for_ids: false,
+            figures: Figures::default(),
+            told: Instant::now(),
+            news: false,
+            turned: Instant::now(),
+        })
+    }
+
     fn run(mut self, mut inputs: Inputs) {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
             tracing::error!("a collector of calls has no timer and ends");
@@ -401,8 +414,7 @@ impl Work {
             self.keep();
             self.tell(if inputs.is_empty() { TELL_EVERY } else { TELL_BEHIND }, over);
             self.turn();
-            let clear = self.closing && self.assembly.figures().calls == 0 && self.journal.is_clear();
-            if over || clear || self.outputs.is_closed() {
+            if over || self.outputs.is_closed() || self.is_clear() {
                 return;
             }
         }
@@ -410,18 +422,21 @@ impl Work {
 
     fn take(&mut self, input: Input) {
         match input {
+            // Whoever tells it has not yet heard that another one collects the calls of that PBX.
+            Input::Events(..) | Input::Heard(..) | Input::Lists { .. } | Input::SipCallId { .. } if self.closing => {}
             Input::Events(pbx, events) => {
                 for (at, message) in &events {
                     self.assembly.event(pbx, *at, &Event::read(message));
                 }
                 if let Some((at, _)) = events.last() {
-                    self.assembly.heard(pbx, *at);
+                    self.heard(pbx, *at);
                 }
             }
-            Input::Heard(pbx, at) => self.assembly.heard(pbx, at),
+            Input::Heard(pbx, at) => self.heard(pbx, at),
             Input::Lost(pbx) => self.lost(pbx),
             Input::Removed(pbx) => {
                 self.gaps.retain(|(known, _)| *known != pbx);
+                self.lags.remove(&pbx);
                 self.output(Output::Stale(pbx, None));
                 self.assembly.give_up(pbx, now_ms());
             }
@@ -451,14 +466,48 @@ impl Work {
                 for (pbx, _) in self.assembly.heard_until() {
                     self.assembly.give_up(pbx, now_ms());
                 }
+                self.lags.clear();
                 self.closing = true;
             }
             Input::Stored(place) => self.journal.stored(place),
         }
     }
 
+    fn heard(&mut self, pbx: PbxIx, at: i64) {
+        self.assembly.heard(pbx, at);
+        self.lags.insert(pbx, now_ms() - at);
+    }
+
+    /// Up to when everything is known that was said: what waits to be taken in is of later. A PBX that is not heard holds nothing
+    /// up.
+    fn known_ms(&self) -> i64 {
+        let behind = self.lags.values().copied().filter(|lag| *lag > PROMPT_MS).max().unwrap_or_default();
+        now_ms() - behind
+    }
+
+    /// Whether a closed one has nothing left to do; its journal is ended by that.
+    fn is_clear(&mut self) -> bool {
+        if !self.closing || self.assembly.figures().calls > 0 || !self.journal.is_clear() {
+            return false;
+        }
+        match self.journal.turn(&self.assembly, true, now_ms()) {
+            Ok(done) => {
+                self.output(Output::Done(done));
+                self.output(Output::Clear(self.journal.place()));
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.broken, true) {
+                    self.journal_fails(&error);
+                }
+                false
+            }
+        }
+    }
+
     /// What vanishes until a link is back did so after what was heard by it last.
     fn lost(&mut self, pbx: PbxIx) {
+        self.lags.remove(&pbx);
         if self.gaps.iter().any(|(known, _)| *known == pbx) {
             return;
         }
@@ -516,10 +565,9 @@ impl Work {
     }
 
     fn tell(&mut self, every: Duration, over: bool) {
-        let now_ms = now_ms();
-        let ended = self.assembly.take_ended(now_ms, &*self.directory);
+        let ended = self.assembly.take_ended(self.known_ms(), &*self.directory);
         let due = self.told.elapsed() >= every || over;
-        let changed = if due { self.assembly.take_changed(now_ms, &*self.directory) } else { Vec::new() };
+        let changed = if due { self.assembly.take_changed(now_ms(), &*self.directory) } else { Vec::new() };
         let void = self.assembly.take_void();
         // Calls have got their ids by that, and must keep them.
         self.keep();
@@ -559,3 +607,7 @@ impl Work {
         let _ = self.outputs.send(output);
     }
 }
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

@@ -126,6 +126,15 @@ struct Actor {
     heard_ms: i64,
 }
 
+impl Drop for Actor {
+    /// Whoever collects the calls hears no more of this PBX: until another actor has looked at it, who vanished did so after this.
+    fn drop(&mut self) {
+        if self.linked {
+            self.tell_calls(Input::Lost(self.ix()));
+        }
+    }
+}
+
 /// What woke the actor.
 enum Wake {
     Command(PbxCommand),

@@ -146,11 +146,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether it may go by itself: a server that restarts, a lock, a full disk. What does not pass is refused again however
-    /// often it is tried.
+    /// Whether it may pass while this program runs, by itself (a server that restarts, a lock, a full disk) or by a person's hand (a
+    /// password, a certificate, a right): nothing is wrong with what was to be written. What does not pass is refused again
+    /// however often it is tried.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Busy(_) | Self::Race(_) | Self::Full(_))
+        let by_itself = matches!(self, Self::Away { .. } | Self::Busy(_) | Self::Race(_) | Self::Full(_));
+        let mended =
+            matches!(self, Self::Login { .. } | Self::Tls { .. } | Self::NoDatabase { .. } | Self::NotAllowed { .. });
+        by_itself || mended
     }
 
     /// Whether the transaction is known to be undone for another's sake, so that it may be done again at once.
@@ -253,7 +257,23 @@ fn class_of_sqlstate(code: &str) -> Class {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, class_of};
+    use super::{Class, StoreError, class_of};
+
+    #[test]
+    fn what_a_person_mends_while_the_program_runs_passes() {
+        let (database, why) = ("PostgreSQL".to_owned(), "no".to_owned());
+        for passing in [
+            StoreError::Away { database: database.clone(), why: why.clone() },
+            StoreError::Login { database: database.clone(), why: why.clone() },
+            StoreError::Tls { database: database.clone(), why: why.clone() },
+            StoreError::NoDatabase { database: database.clone(), why: why.clone() },
+            StoreError::NotAllowed { database: database.clone(), why: why.clone() },
+        ] {
+            assert!(passing.is_passing(), "{passing}");
+        }
+        assert!(!StoreError::Refused(sqlx::Error::RowNotFound).is_passing());
+        assert!(!StoreError::Missing(database).is_passing());
+    }
 
     #[test]
     fn codes() {

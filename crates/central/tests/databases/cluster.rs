@@ -271,6 +271,22 @@ impl Own {
         self.server = Some(server);
     }
 
+    /// From when this returns, nobody gets in to the database any more, or everybody does again.
+    pub async fn let_in(&self, anybody: bool) {
+        const NOBODY: &str = "local desk all reject\n";
+        let file = self.home().join("data/pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).unwrap().replace(NOBODY, "");
+        std::fs::write(&file, if anybody { rules } else { format!("{NOBODY}{rules}") }).unwrap();
+        self.run("SELECT pg_reload_conf()").await;
+        while self.options("desk").connect().await.is_ok() != anybody {
+            // Nothing tells when the server has read it.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        if !anybody {
+            self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'desk'").await;
+        }
+    }
+
     /// `kill -9`, as when the machine loses its memory.
     pub fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
