@@ -13,6 +13,10 @@ use linedesk_tests::bench::collector::{
 use linedesk_tests::bench::{Figure, Report, Target, median, process};
 use linedesk_tests::lab::Lab;
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
