@@ -31,9 +31,6 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 /// Events that wait for it at most, some seconds of a busy house; what comes beyond waits where it is read from the socket.
 const MOST_BEHIND: usize = 20_000;
 
-/// What is taken in so long after it was said was not late.
-const PROMPT_MS: i64 = 500;
-
 /// Without any call nothing is due but the journal.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -60,6 +57,8 @@ pub enum Input {
     Events(PbxIx, Vec<(i64, Message)>),
     /// The link to a PBX stood at this moment, whether anything was said or not.
     Heard(PbxIx, i64),
+    /// More of what a PBX said waits where it is read, from now on; or no more.
+    Behind(PbxIx, bool),
     /// The link to a PBX ended.
     Lost(PbxIx),
     /// A PBX is no longer one of ours.
@@ -346,8 +345,10 @@ struct Work {
     outputs: mpsc::UnboundedSender<Output>,
     /// Links that are away, and since when.
     gaps: Vec<(PbxIx, i64)>,
-    /// How long ago it was said what was taken in last from a PBX, in ms.
-    lags: BTreeMap<PbxIx, i64>,
+    /// PBXs of which more waits where it is read, and up to when it is known what they said.
+    behind: BTreeMap<PbxIx, i64>,
+    /// When what was taken in last was said.
+    said_ms: i64,
     /// What was last written did not reach the disk.
     broken: bool,
     /// It ends when nothing is left.
@@ -377,7 +378,8 @@ impl Work {
             directory: settings.directory,
             outputs,
             gaps,
-            lags: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            said_ms: 0,
             broken: false,
             closing: false,
             asked_for_ids: false,
@@ -412,7 +414,7 @@ impl Work {
                 self.take(input);
             }
             self.keep();
-            self.tell(if inputs.is_empty() { TELL_EVERY } else { TELL_BEHIND }, over);
+            self.tell(inputs.is_empty(), over);
             self.turn();
             if over || self.outputs.is_closed() || self.is_clear() {
                 return;
@@ -423,20 +425,29 @@ impl Work {
     fn take(&mut self, input: Input) {
         match input {
             // Whoever tells it has not yet heard that another one collects the calls of that PBX.
-            Input::Events(..) | Input::Heard(..) | Input::Lists { .. } | Input::SipCallId { .. } if self.closing => {}
+            Input::Events(..)
+            | Input::Heard(..)
+            | Input::Behind(..)
+            | Input::Lists { .. }
+            | Input::SipCallId { .. }
+                if self.closing => {}
             Input::Events(pbx, events) => {
                 for (at, message) in &events {
                     self.assembly.event(pbx, *at, &Event::read(message));
                 }
                 if let Some((at, _)) = events.last() {
-                    self.heard(pbx, *at);
+                    self.assembly.heard(pbx, *at);
+                    self.said_ms = *at;
+                    self.behind.entry(pbx).and_modify(|known| *known = *at);
                 }
             }
-            Input::Heard(pbx, at) => self.heard(pbx, at),
+            Input::Heard(pbx, at) => self.assembly.heard(pbx, at),
+            Input::Behind(pbx, true) => drop(self.behind.insert(pbx, self.said_ms)),
+            Input::Behind(pbx, false) => drop(self.behind.remove(&pbx)),
             Input::Lost(pbx) => self.lost(pbx),
             Input::Removed(pbx) => {
                 self.gaps.retain(|(known, _)| *known != pbx);
-                self.lags.remove(&pbx);
+                self.behind.remove(&pbx);
                 self.output(Output::Stale(pbx, None));
                 self.assembly.give_up(pbx, now_ms());
             }
@@ -466,23 +477,18 @@ impl Work {
                 for (pbx, _) in self.assembly.heard_until() {
                     self.assembly.give_up(pbx, now_ms());
                 }
-                self.lags.clear();
+                self.behind.clear();
                 self.closing = true;
             }
             Input::Stored(place) => self.journal.stored(place),
         }
     }
 
-    fn heard(&mut self, pbx: PbxIx, at: i64) {
-        self.assembly.heard(pbx, at);
-        self.lags.insert(pbx, now_ms() - at);
-    }
-
-    /// Up to when everything is known that was said: what waits to be taken in is of later. A PBX that is not heard holds nothing
-    /// up.
-    fn known_ms(&self) -> i64 {
-        let behind = self.lags.values().copied().filter(|lag| *lag > PROMPT_MS).max().unwrap_or_default();
-        now_ms() - behind
+    /// Up to when everything is known that was said: what waits, here or where it is read, is of later. A PBX that is not heard
+    /// holds nothing up.
+    fn known_ms(&self, caught_up: bool) -> i64 {
+        let waits_here = (!caught_up).then_some(self.said_ms);
+        self.behind.values().copied().chain(waits_here).fold(now_ms(), i64::min)
     }
 
     /// Whether a closed one has nothing left to do; its journal is ended by that.
@@ -507,7 +513,7 @@ impl Work {
 
     /// What vanishes until a link is back did so after what was heard by it last.
     fn lost(&mut self, pbx: PbxIx) {
-        self.lags.remove(&pbx);
+        self.behind.remove(&pbx);
         if self.gaps.iter().any(|(known, _)| *known == pbx) {
             return;
         }
@@ -564,8 +570,9 @@ impl Work {
         self.output(Output::Journal(Some(error.to_string())));
     }
 
-    fn tell(&mut self, every: Duration, over: bool) {
-        let ended = self.assembly.take_ended(self.known_ms(), &*self.directory);
+    fn tell(&mut self, caught_up: bool, over: bool) {
+        let every = if caught_up { TELL_EVERY } else { TELL_BEHIND };
+        let ended = self.assembly.take_ended(self.known_ms(caught_up), &*self.directory);
         let due = self.told.elapsed() >= every || over;
         let changed = if due { self.assembly.take_changed(now_ms(), &*self.directory) } else { Vec::new() };
         let void = self.assembly.take_void();

@@ -8,7 +8,7 @@ use calls::{LINGER_MS, PbxIx};
 use tokio::sync::mpsc;
 
 use super::super::tests::{House, events};
-use super::{Input, Output, Settings, TELL_EVERY, Work, now_ms};
+use super::{Input, Output, Settings, Work, now_ms};
 
 const HERE: PbxIx = PbxIx(0);
 const THERE: PbxIx = PbxIx(1);
@@ -26,45 +26,67 @@ fn open(journal: &Path) -> (Work, mpsc::UnboundedReceiver<Output>) {
     (work, outputs)
 }
 
-/// The words of a call that ended so long ago.
+/// The words of a call up to its last hangup, so long ago.
 fn a_call(ended_ago_ms: i64) -> Vec<(i64, Message)> {
-    let events = events(0);
+    let mut events = events(0);
+    let over = events.iter().rposition(|message| message.event() == Some("Hangup")).unwrap();
+    events.truncate(over + 1);
     let began_ms = now_ms() - ended_ago_ms - events.len() as i64 * 100;
     events.into_iter().enumerate().map(|(step, message)| (began_ms + (step as i64 + 1) * 100, message)).collect()
 }
 
 fn ended(work: &mut Work, outputs: &mut mpsc::UnboundedReceiver<Output>) -> usize {
-    work.tell(TELL_EVERY, false);
+    ended_of(work, outputs, true)
+}
+
+fn ended_of(work: &mut Work, outputs: &mut mpsc::UnboundedReceiver<Output>, caught_up: bool) -> usize {
+    work.tell(caught_up, false);
     let told = std::iter::from_fn(|| outputs.try_recv().ok());
     told.map(|output| if let Output::Ended(_, ended) = output { ended.len() } else { 0 }).sum()
 }
 
-/// What the other PBX said meanwhile may belong to it.
+/// Something that is of no call.
+fn nothing(said_ms: i64) -> Vec<(i64, Message)> {
+    vec![(said_ms, Message::new(vec![("Event".to_owned(), "Reload".to_owned())]))]
+}
+
+/// What another PBX said meanwhile may belong to it.
 #[test]
 fn a_call_is_over_when_all_that_was_said_until_then_is_known() {
     let directory = tempfile::tempdir().unwrap();
     let (mut work, mut outputs) = open(directory.path());
-    work.take(Input::Heard(THERE, now_ms() - 60_000));
+    work.take(Input::Events(THERE, nothing(now_ms() - 60_000)));
+    work.take(Input::Behind(THERE, true));
     work.take(Input::Events(HERE, a_call(1_500)));
     assert_eq!(ended(&mut work, &mut outputs), 0, "what was said there in the last minute is still to come");
-    work.take(Input::Heard(HERE, now_ms()));
+    work.take(Input::Events(THERE, nothing(now_ms() - 2_000)));
     assert_eq!(ended(&mut work, &mut outputs), 0);
-    work.take(Input::Heard(THERE, now_ms()));
+    work.take(Input::Events(THERE, nothing(now_ms() - 100)));
     assert_eq!(ended(&mut work, &mut outputs), 1);
 }
 
 #[test]
-fn a_pbx_that_is_away_or_removed_holds_no_call_up() {
-    for gone in [Input::Lost(THERE), Input::Removed(THERE)] {
+fn a_pbx_that_is_away_or_removed_or_has_said_all_holds_no_call_up() {
+    for gone in [Input::Lost(THERE), Input::Removed(THERE), Input::Behind(THERE, false)] {
         let directory = tempfile::tempdir().unwrap();
         let (mut work, mut outputs) = open(directory.path());
-        work.take(Input::Heard(THERE, now_ms() - 60_000));
+        work.take(Input::Events(THERE, nothing(now_ms() - 60_000)));
+        work.take(Input::Behind(THERE, true));
         work.take(Input::Events(HERE, a_call(1_500)));
-        work.take(Input::Heard(HERE, now_ms()));
         assert_eq!(ended(&mut work, &mut outputs), 0);
         work.take(gone);
         assert_eq!(ended(&mut work, &mut outputs), 1);
     }
+}
+
+/// It may go on in what waits.
+#[test]
+fn a_call_is_not_over_by_the_clock_while_more_waits_to_be_taken_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut work, mut outputs) = open(directory.path());
+    work.take(Input::Events(HERE, a_call(1_500)));
+    assert_eq!(ended_of(&mut work, &mut outputs, false), 0);
+    assert_eq!(ended(&mut work, &mut outputs), 1);
 }
 
 /// The links learn a moment later than the collector that another one collects.

@@ -124,6 +124,8 @@ struct Actor {
     looking: Looking,
     /// Until when the calls know that this link stood.
     heard_ms: i64,
+    /// The calls were told that more waits here.
+    behind: bool,
 }
 
 impl Drop for Actor {
@@ -170,6 +172,7 @@ impl Actor {
             time: PbxTime::default(),
             looking: Looking::default(),
             heard_ms: 0,
+            behind: false,
         }
     }
 
@@ -336,6 +339,10 @@ impl Actor {
             }
         }
         self.tell_calls(Input::Events(self.ix(), events));
+        let behind = self.connections.is_behind();
+        if std::mem::replace(&mut self.behind, behind) != behind {
+            self.tell_calls(Input::Behind(self.ix(), behind));
+        }
         effects
     }
 
@@ -365,6 +372,7 @@ impl Actor {
         if std::mem::take(&mut self.linked) {
             self.tell_calls(Input::Lost(self.ix()));
         }
+        self.behind = false;
         self.looking = Looking::default();
         self.lists.clear();
         self.generation += 1;

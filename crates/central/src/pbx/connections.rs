@@ -120,6 +120,12 @@ impl Connections {
         heard && self.links.iter().enumerate().any(|(other, one)| other != at && stands(one))
     }
 
+    /// Whether more of what was said waits at each link that stands.
+    pub(super) fn is_behind(&self) -> bool {
+        let mut standing = self.links.iter().filter_map(|one| one.connection.as_ref()).peekable();
+        standing.peek().is_some() && standing.all(|connection| connection.events.queued() > 0)
+    }
+
     /// What comes next; cancel-safe. Events come before the end of a link, because what was said before a loss is still true.
     ///
     /// While a list is under way (`only_first`) the link it comes by is heard alone: another one may be ahead, and what it

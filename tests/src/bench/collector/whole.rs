@@ -81,7 +81,9 @@ pub async fn follow_whole(
         Database::Postgres => Some(Postgres::start(lab).await?),
     };
     let mut generator = Generator::start(lab, settings, pace, core).await?;
-    let name = format!("central-{}-{}", database.name(), settings.mix.name);
+    // A server of its own: none finds the calls of another run.
+    let run = if matches!(pace, Pace::Times(_)) { "replay" } else { "live" };
+    let name = format!("central-{run}-{}-{}", database.name(), settings.mix.name);
     let url = postgres.as_ref().map(Postgres::url);
     let house = house(generator.port, settings.at_once);
     let mut central = Central::start_on(lab, &name, &house, url.as_deref()).await?;
