@@ -254,12 +254,12 @@ impl Connections {
         Turned::ToAnother
     }
 
-    /// Whether and how an event is to be handled.
-    pub(super) fn judge(&mut self, at: usize, message: &Message, event: &Event<'_>, now_ms: i64) -> Told {
+    /// Whether and how an event is to be handled; of one of the dialplan it is not read what it says.
+    pub(super) fn judge(&mut self, at: usize, message: &Message, event: Option<&Event<'_>>, now_ms: i64) -> Told {
         let connection = self.links[at].connection.as_mut();
         let clock = connection.as_ref().and_then(|connection| connection.client.clock());
         if self.links.len() > 1
-            && let Event::FullyBooted { uptime_s, .. } = event
+            && let Some(Event::FullyBooted { uptime_s, .. }) = event
         {
             return self.booted(at, *uptime_s, now_ms);
         }

@@ -125,13 +125,19 @@ impl Gauge {
         (health.why, health.refused, health.retry_ms) = (Some(why), refused, Some(retry_ms));
     }
 
-    /// An event is worked off; its moment by the PBX's own clock.
-    pub(super) fn event(&mut self, event: &Event<'_>, stamp_us: Option<i64>, clock: Option<Clock>, now_ms: i64) {
+    /// An event is worked off, its moment by the PBX's own clock; what it says matters only where it is not known.
+    pub(super) fn event(
+        &mut self,
+        event: Option<&Event<'_>>,
+        stamp_us: Option<i64>,
+        clock: Option<Clock>,
+        now_ms: i64,
+    ) {
         if let Some((stamp, clock)) = stamp_us.zip(clock) {
             let lag = now_ms - (stamp - clock.offset_us).div_euclid(1000);
             self.last_event = Some((lag.max(0), now_ms));
         }
-        if let Event::Other(message) = event {
+        if let Some(Event::Other(message)) = event {
             let mut name = message.event().unwrap_or_default().to_owned();
             name.truncate(name.floor_char_boundary(LONGEST_NAME));
             let unknown = &mut self.health.unknown;
@@ -221,7 +227,7 @@ mod tests {
         gauge.connected("11.0.0", 0);
         let mut late = |lag_ms: i64, now_ms: i64| {
             let message = event("Hangup");
-            gauge.event(&Event::read(&message), Some((now_ms - lag_ms + 500) * 1000), clock(500), now_ms);
+            gauge.event(Some(&Event::read(&message)), Some((now_ms - lag_ms + 500) * 1000), clock(500), now_ms);
             gauge.measure(Traffic::default(), clock(500), 1, now_ms)
         };
         assert_eq!(late(100, 10_000), []);
@@ -269,7 +275,7 @@ mod tests {
     #[test]
     fn unknown_events_are_counted_by_a_bounded_number_of_names() {
         let mut gauge = Gauge::new("pbx:5038".to_owned(), 0);
-        let mut say = |name: &str| gauge.event(&Event::read(&event(name)), None, None, 0);
+        let mut say = |name: &str| gauge.event(Some(&Event::read(&event(name))), None, None, 0);
         for at in 0..MOST_NAMES + 5 {
             say(&format!("New{at}"));
         }
