@@ -188,7 +188,8 @@ pub(crate) enum What {
     InConference(Box<str>),
     OutOfConference(Box<str>),
     ListensTo {
-        target: ChannelIx,
+        /// Of a channel that may be forgotten before who listens to it.
+        uniqueid: Box<str>,
     },
     ListensNoMore,
     Recorded,

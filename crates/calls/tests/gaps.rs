@@ -474,3 +474,6 @@ fn a_wrong_join_can_be_split() {
     parties.sort();
     assert_eq!(parties, [["PJSIP/trunk", "PJSIP/101"], ["PJSIP/trunk", "PJSIP/102"]]);
 }
+
+#[path = "gaps/stories.rs"]
+mod stories;

@@ -1,7 +1,7 @@
 //! Calls that cross from one PBX to another. The dialled channel on the first and the calling channel on the second are one leg
 //! between them; where no header and no Call-ID say so, numbers and time do, and the join is marked as probable.
 
-use super::{Assembly, Channel, PbxIx};
+use super::{Assembly, Channel, LINGER_MS, PbxIx};
 use crate::call::{Directory, JoinReason, Who};
 use crate::note::{ChannelIx, What};
 
@@ -41,9 +41,9 @@ impl Assembly {
         for end in &mut loose {
             end.calls_in = self.channel(end.ix).and_then(Channel::calls_in) == Some(true);
         }
-        // Whose time is over, and who is gone and would be told soon.
-        let due =
-            |end: &&Loose| end.began + WITHIN_MS < now_ms || self.channel(end.ix).is_some_and(|channel| channel.gone);
+        // Whose time is over, and who is gone and about to be told.
+        let told = |channel: &Channel| channel.gone && channel.last_at() + LINGER_MS <= now_ms;
+        let due = |end: &&Loose| end.began + WITHIN_MS < now_ms || self.channel(end.ix).is_some_and(told);
         let due: Vec<Loose> = loose.iter().filter(due).copied().collect();
         let mut pairs: Vec<(Loose, Loose)> = Vec::new();
         for end in &due {

@@ -115,13 +115,18 @@ impl Channel {
             }
             What::Rings => !after_the_end && !self.up && !std::mem::replace(&mut self.rang, true),
             What::Up => !after_the_end && !std::mem::replace(&mut self.up, true),
-            What::At { context, exten, application, .. } => {
+            What::At { context, exten, application, data } => {
                 let moved = self.place.0 != *context || self.place.1 != *exten;
                 if moved {
                     self.place = (context.clone(), exten.clone());
                 }
-                let again =
-                    |note: &Note| matches!(&note.what, What::At { application: last, .. } if last == application);
+                // Another queue is another place, also at the same step of the dialplan.
+                let again = |note: &Note| match &note.what {
+                    What::At { application: last, data: before, .. } => {
+                        last == application && (**application != *"Queue" || before == data)
+                    }
+                    _ => false,
+                };
                 let mut at_once = self.notes.iter().rev().take_while(|known| known.at == note.at);
                 let repeated = self.notes.last().is_some_and(again) || at_once.any(|known| known.what == note.what);
                 moved || matters(application) && !repeated
@@ -159,6 +164,16 @@ impl Channel {
                 last != Some(value)
             }
             What::Gone { .. } | What::LostInGap { .. } => !std::mem::replace(&mut self.gone, true),
+            // Of the queue that was asked last; two that are closed say the same one after the other.
+            What::QueueStatus(status) => {
+                let of_same = |known: &&Note| match &known.what {
+                    What::QueueStatus(_) | What::JoinsQueue { .. } => true,
+                    What::At { application, .. } => **application == *"Queue",
+                    _ => false,
+                };
+                let last = self.notes.iter().rev().find(of_same);
+                !last.is_some_and(|known| known.what == What::QueueStatus(*status) && note.at - known.at < 1_000)
+            }
             // Said again after channels have changed their places, it names others.
             What::TransfersAttended { success, .. } => {
                 let known = |known: &Note| match known.what {

@@ -88,7 +88,7 @@ impl Assembly {
         if group.live == 0
             && let Some(ends_at) = group.ends_at
         {
-            self.ending.push_back((ends_at, kept));
+            self.ending.insert((ends_at, kept));
         }
     }
 
@@ -117,7 +117,7 @@ impl Assembly {
         if group.live == 0
             && let Some(ends_at) = group.ends_at
         {
-            self.ending.push_back((ends_at, at_group));
+            self.ending.insert((ends_at, at_group));
         }
     }
 

@@ -12,6 +12,7 @@ mod journal;
 mod read;
 mod resync;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -96,7 +97,7 @@ pub struct Assembly {
     groups: Slab<Group>,
     ids: Vec<Range<u64>>,
     /// Calls whose last channel is gone, in the order of their ends.
-    ending: std::collections::VecDeque<(i64, usize)>,
+    ending: BTreeSet<(i64, usize)>,
     /// Values that join calls of several PBXs, and a channel that has it.
     keys: FxHashMap<(JoinReason, Box<str>), ChannelIx>,
     /// Variables of the attribute catalogue; others are not kept.
@@ -165,7 +166,7 @@ impl Assembly {
         self.join_across(now_ms, directory);
         self.give_up_missing(now_ms);
         let mut ended = self.take_told_before(directory);
-        while let Some(&(gone_ms, at)) = self.ending.front() {
+        while let Some(&(gone_ms, at)) = self.ending.first() {
             if gone_ms + LINGER_MS > now_ms {
                 break;
             }
@@ -177,7 +178,7 @@ impl Assembly {
                 }
                 ended.extend(self.end(at, directory));
             }
-            self.ending.pop_front();
+            self.ending.pop_first();
         }
         ended
     }
@@ -256,6 +257,8 @@ impl Assembly {
         for at in changed {
             let call = tell::tell(self, &self.groups[at], directory);
             let id = self.groups[at].id.or_else(|| call.is_some().then(|| self.name(at)).flatten());
+            // Without ids it is told when there are some.
+            self.groups[at].changed |= call.is_some() && id.is_none();
             let absorbed = self.groups[at].absorbed.clone();
             calls.extend(id.map(|id| Changed { id, absorbed, call }));
         }

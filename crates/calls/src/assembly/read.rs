@@ -291,8 +291,9 @@ impl Assembly {
             }
             Event::ChanSpyStart { spyer, spyee } => {
                 let (one, two) = (self.touch(pbx, at, spyer, false), self.touch(pbx, at, spyee, false));
-                if let (Some(ix), Some(target)) = (one, two) {
-                    self.note(ix, at, What::ListensTo { target });
+                if let (Some(ix), Some(target)) = (one, two.and_then(|target| self.channel(target))) {
+                    let uniqueid = target.uniqueid.clone();
+                    self.note(ix, at, What::ListensTo { uniqueid });
                 }
             }
             Event::ChanSpyStop { spyer } => self.simple(pbx, at, spyer, What::ListensNoMore),

@@ -1,9 +1,11 @@
 //! Attempts to reach somebody.
 
+use rustc_hash::FxHashMap;
+
 use super::JITTER_MS;
 use super::legs::Legs;
 use crate::call::{Attempt, Exit, Move, MoveKind, Outcome, PartyIx, Visit};
-use crate::note::{DialStatus, Note, What};
+use crate::note::{ChannelIx, DialStatus, Note, What};
 
 pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     let mut attempts = Vec::new();
@@ -44,8 +46,18 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     }
     let within: Vec<_> = attempts.iter().flat_map(|(attempt, leg, dest)| beside(legs, attempt, *leg, *dest)).collect();
     attempts.extend(within);
-    let verdicts: Vec<_> =
-        attempts.iter().map(|(attempt, leg, dest)| verdict(legs, visits, attempt, *leg, *dest)).collect();
+    // What a queue said of each of whom it rang, by the caller's leg.
+    let mut said: FxHashMap<usize, Said<'_>> = FxHashMap::default();
+    for (_, leg, _) in &attempts {
+        said.entry(*leg).or_insert_with(|| said_of(legs, *leg));
+    }
+    let verdicts: Vec<_> = attempts
+        .iter()
+        .map(|(attempt, leg, dest)| {
+            let said = said[leg].get(&legs.leg(*dest).ix).copied();
+            verdict(legs, visits, attempt, said, *dest)
+        })
+        .collect();
     let answered: Vec<(usize, i64)> = attempts
         .iter()
         .zip(&verdicts)
@@ -56,7 +68,7 @@ pub(super) fn tell(legs: &Legs<'_>, visits: &[Visit]) -> Vec<Attempt> {
     for ((mut attempt, leg, dest), (outcome, ended_ms, cause)) in attempts.into_iter().zip(verdicts) {
         attempt.ended_ms = ended_ms;
         attempt.cause = cause;
-        let unheard = unheard(legs, &attempt, leg, dest).filter(|_| outcome.is_none());
+        let unheard = if outcome.is_none() { unheard(legs, &attempt, leg, dest) } else { None };
         if let Some(since) = unheard {
             (attempt.outcome, attempt.ended_ms) = seen_after(legs, &attempt, leg, dest, since);
             told.push(attempt);
@@ -183,14 +195,21 @@ fn attempt(legs: &Legs<'_>, leg: usize, dest: usize, at: i64) -> Attempt {
 
 type Verdict = (Option<Outcome>, Option<i64>, Option<u32>);
 
+/// The first word of a queue on each of whom it rang: taken, or not.
+type Said<'a> = FxHashMap<ChannelIx, &'a Note>;
+
+fn said_of<'a>(legs: &Legs<'a>, leg: usize) -> Said<'a> {
+    let mut said = Said::default();
+    for (_, note) in legs.onward(leg, 0) {
+        if let What::Taken { dest: Some(dest), .. } | What::NotTaken { dest: Some(dest), .. } = &note.what {
+            said.entry(*dest).or_insert(note);
+        }
+    }
+    said
+}
+
 /// What the channels themselves say of an attempt's end.
-fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, leg: usize, dest: usize) -> Verdict {
-    let to_it = legs.leg(dest).ix;
-    let own = |note: &&Note| match &note.what {
-        What::Taken { dest, .. } | What::NotTaken { dest, .. } => *dest == Some(to_it),
-        _ => false,
-    };
-    let said = legs.onward(leg, 0).into_iter().map(|(_, note)| note).find(own);
+fn verdict(legs: &Legs<'_>, visits: &[Visit], attempt: &Attempt, said: Option<&Note>, dest: usize) -> Verdict {
     let mut there = legs.reached(dest);
     if !there.contains(&dest) {
         there.push(dest);

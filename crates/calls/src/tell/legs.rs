@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::JITTER_MS;
-use crate::assembly::{Assembly, Channel, Group};
+use crate::assembly::{Assembly, Channel, Group, PbxIx};
 use crate::call::{Directory, Party, PartyIx, Who};
 use crate::note::{ChannelIx, Note, What};
 
@@ -126,16 +126,21 @@ impl<'a> Legs<'a> {
                 _ => None,
             })
         };
+        let (ins, outs): (Vec<usize>, Vec<usize>) = ends.into_iter().partition(|at| self.calls_in(*at));
+        // What is compared, since each of a thousand may be compared with each.
+        let of = |at: usize| (at, self.legs[at].channel.pbx, self.began(at), call_id(at));
+        let mut free: Vec<_> = ins.into_iter().map(of).collect();
         let mut pairs: Vec<(usize, usize)> = Vec::new();
-        for out in ends.iter().copied().filter(|at| !self.calls_in(*at)) {
-            let free = |other: &usize| {
-                self.calls_in(*other)
-                    && self.legs[*other].channel.pbx != self.legs[out].channel.pbx
-                    && pairs.iter().all(|(_, taken)| taken != other)
-                    && call_id(out).zip(call_id(*other)).is_none_or(|(one, two)| one == two)
+        for (out, pbx, began, id) in outs.into_iter().map(of) {
+            let fits = |(_, (_, other_pbx, _, other_id)): &(usize, &(usize, PbxIx, i64, Option<&Box<str>>))| {
+                *other_pbx != pbx && id.zip(*other_id).is_none_or(|(one, two)| one == two)
             };
-            let apart = |other: &usize| (self.began(*other) - self.began(out)).abs();
-            pairs.extend(ends.iter().copied().filter(free).min_by_key(apart).map(|other| (out, other)));
+            let apart = |(_, (_, _, other_began, _)): &(usize, &(usize, PbxIx, i64, Option<&Box<str>>))| {
+                (other_began - began).abs()
+            };
+            if let Some((place, _)) = free.iter().enumerate().filter(fits).min_by_key(apart) {
+                pairs.push((out, free.remove(place).0));
+            }
         }
         for (out, other) in pairs {
             self.legs[out].half = Some(other);

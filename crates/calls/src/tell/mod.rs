@@ -64,7 +64,7 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         talks,
         moves,
         steps,
-        listens: listens(assembly, &legs),
+        listens: listens(&legs),
         attributes: attributes(&legs),
         waited_ms,
         talked_ms,
@@ -174,21 +174,15 @@ fn attributes(legs: &Legs<'_>) -> Vec<Attribute> {
 }
 
 /// Who listened to whom. Whoever is listened to may be in another call.
-fn listens(assembly: &Assembly, legs: &Legs<'_>) -> Vec<Listen> {
+fn listens(legs: &Legs<'_>) -> Vec<Listen> {
     let mut listens: Vec<Listen> = Vec::new();
     for leg in 0..legs.count() {
         let Some(by) = legs.party(leg) else { continue };
         let mut open = false;
         for note in legs.notes(leg) {
             match &note.what {
-                What::ListensTo { target } => {
-                    let channel = assembly.channel(*target).map(|channel| channel.uniqueid.to_string());
-                    listens.push(Listen {
-                        by,
-                        channel: channel.unwrap_or_default(),
-                        began_ms: note.at,
-                        ended_ms: None,
-                    });
+                What::ListensTo { uniqueid } => {
+                    listens.push(Listen { by, channel: uniqueid.to_string(), began_ms: note.at, ended_ms: None });
                     open = true;
                 }
                 What::ListensNoMore | What::Gone { .. } | What::LostInGap { .. } if std::mem::take(&mut open) => {

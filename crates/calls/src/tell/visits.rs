@@ -30,6 +30,9 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
     // Since when nobody knows whether he still waits.
     let mut unheard: Option<i64> = None;
     let mut hung_up = false;
+    // The dialplan went on from the open visit: where the queue rings for him all the same, it was a step beside it (Queue's
+    // options B and b, a macro).
+    let mut beside = false;
     let mut here = "";
     for Note { at, what } in legs.notes(leg) {
         let named = match what {
@@ -42,6 +45,12 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
         {
             visits.push(Visit { caller, pbx, queue, entered_ms, left_ms: None, position: 0, exit: Exit::Waiting });
             open = true;
+        }
+        if let What::Offered { queue, .. } | What::Taken { queue, .. } = what
+            && std::mem::take(&mut beside)
+            && let Some(visit) = visits.last_mut().filter(|visit| visit.queue == **queue)
+        {
+            (visit.left_ms, visit.exit, open) = (None, Exit::Waiting, true);
         }
         if open && let Some(since) = unheard {
             match what {
@@ -76,6 +85,7 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
                 };
                 here = exten;
                 let left = visits.last().filter(|_| open).map(|visit| visit.queue.clone());
+                beside |= open;
                 close(&mut visits, &mut open, *at, exit);
                 let queue = data.split(',').next().unwrap_or_default();
                 let again = left.as_deref() == Some(queue);
@@ -83,7 +93,7 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
             }
             What::LeftQueueUnseen { .. } => close(&mut visits, &mut open, *at, Exit::LostInGap),
             What::JoinsQueue { queue, position } => {
-                unheard = None;
+                (unheard, beside) = (None, false);
                 close(&mut visits, &mut open, *at, Exit::Moved);
                 let (queue, position) = (queue.to_string(), *position);
                 visits.push(Visit {
@@ -115,6 +125,7 @@ fn of_channel(legs: &Legs<'_>, leg: usize) -> Vec<Visit> {
             }
             What::HangupRequested { .. } => hung_up = true,
             What::Abandons { .. } | What::LeavesQueue { .. } => {
+                beside = false;
                 // Asterisk 22 says "abandon" of a timeout and of a key too. What the caller does next tells them apart.
                 if let Some(visit) = visits.last_mut().filter(|_| open) {
                     visit.left_ms.get_or_insert(*at);

@@ -19,7 +19,7 @@ const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_RECORD: usize = 256 * 1024 * 1024;
 
 /// What a file begins with: name and version of the format; then when it was begun, ms since the Unix epoch, eight bytes.
-const MAGIC: &[u8; 8] = b"ldcalls2";
+const MAGIC: &[u8; 8] = b"ldcalls3";
 
 /// Directory of the segments that are no longer needed here.
 const DONE: &str = "done";
