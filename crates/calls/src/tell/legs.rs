@@ -13,6 +13,14 @@ const MAX_HOPS: usize = 8;
 /// What happens at once at two PBXs may be told to be so far apart.
 const APART_MS: i64 = 500;
 
+/// What is compared of an end of a leg between PBXs; there may be thousands.
+struct End<'a> {
+    leg: usize,
+    pbx: PbxIx,
+    began: i64,
+    call_id: Option<&'a str>,
+}
+
 /// Channels that are no people: parts of Asterisk itself.
 const TECHNICAL: [&str; 13] = [
     "Local/",
@@ -116,30 +124,28 @@ impl<'a> Legs<'a> {
         self.pair(directory);
     }
 
+    fn end(&self, leg: usize) -> End<'a> {
+        let call_id = self.notes(leg).iter().find_map(|note| match &note.what {
+            What::SipCallId(id) => Some(&**id),
+            _ => None,
+        });
+        End { leg, pbx: self.legs[leg].channel.pbx, began: self.began(leg), call_id }
+    }
+
     /// The two ends of a leg between PBXs are like the two halves of a Local channel: one was dialled, the other dials on.
     fn pair(&mut self, directory: &dyn Directory) {
         let between = |leg: &Leg<'_>| directory.who(leg.channel.pbx, leg.endpoint) == Who::OtherPbx;
         let ends: Vec<usize> = (0..self.legs.len()).filter(|at| between(&self.legs[*at])).collect();
-        let call_id = |at: usize| {
-            self.notes(at).iter().find_map(|note| match &note.what {
-                What::SipCallId(id) => Some(id),
-                _ => None,
-            })
-        };
         let (ins, outs): (Vec<usize>, Vec<usize>) = ends.into_iter().partition(|at| self.calls_in(*at));
-        // What is compared, since each of a thousand may be compared with each.
-        let of = |at: usize| (at, self.legs[at].channel.pbx, self.began(at), call_id(at));
-        let mut free: Vec<_> = ins.into_iter().map(of).collect();
+        let mut free: Vec<End<'_>> = ins.into_iter().map(|at| self.end(at)).collect();
         let mut pairs: Vec<(usize, usize)> = Vec::new();
-        for (out, pbx, began, id) in outs.into_iter().map(of) {
-            let fits = |(_, (_, other_pbx, _, other_id)): &(usize, &(usize, PbxIx, i64, Option<&Box<str>>))| {
-                *other_pbx != pbx && id.zip(*other_id).is_none_or(|(one, two)| one == two)
+        for out in outs.into_iter().map(|at| self.end(at)) {
+            let fits = |(_, other): &(usize, &End<'_>)| {
+                other.pbx != out.pbx && out.call_id.zip(other.call_id).is_none_or(|(one, two)| one == two)
             };
-            let apart = |(_, (_, _, other_began, _)): &(usize, &(usize, PbxIx, i64, Option<&Box<str>>))| {
-                (other_began - began).abs()
-            };
-            if let Some((place, _)) = free.iter().enumerate().filter(fits).min_by_key(apart) {
-                pairs.push((out, free.remove(place).0));
+            let nearest = free.iter().enumerate().filter(fits).min_by_key(|(_, other)| (other.began - out.began).abs());
+            if let Some((place, _)) = nearest {
+                pairs.push((out.leg, free.remove(place).leg));
             }
         }
         for (out, other) in pairs {

@@ -118,7 +118,7 @@ async fn tls_is_verified_against_the_name_on_postgres() {
     let other_name = create("127.0.0.1", &full).await.unwrap_err();
     let stranger = create("localhost", "sslmode=verify-full").await.unwrap_err();
     for refused in [other_name, stranger] {
-        assert!(matches!(refused, StoreError::Tls { .. }) && !refused.is_passing(), "{refused}");
+        assert!(matches!(refused, StoreError::Tls { .. }), "{refused}");
         assert!(refused.to_string().contains("sslrootcert=FILE"), "{refused}");
     }
     // At this machine's own address the server may offer it or not.
