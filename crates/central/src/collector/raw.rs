@@ -1,4 +1,4 @@
-//! What calls were told from, kept for a while: if a rule was wrong, past calls are told again by the right one.
+//! What calls were told from, kept for a while: past calls are told again, by better rules of telling and by what is known of the house.
 //!
 //! Segments of the journal, compressed, in a directory of the federation. Each begins with all that was live then, so that
 //! telling may begin with any of them.
