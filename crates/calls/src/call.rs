@@ -25,6 +25,11 @@ pub enum Who {
 pub trait Directory: std::fmt::Debug {
     /// What an endpoint is, e.g. `PJSIP/1001`.
     fn who(&self, pbx: PbxIx, endpoint: &str) -> Who;
+
+    /// The PBX by which a phone there is one with that of the same name at its mirrors; itself where it has none.
+    fn object(&self, pbx: PbxIx) -> PbxIx {
+        pbx
+    }
 }
 
 /// Why two channels are one call, the surest first.

@@ -44,7 +44,7 @@ fn channel(fields: &mut Vec<(String, String)>, prefix: &str, at: usize, linked: 
 }
 
 fn message((what, one, two, three, _): Spec) -> Message {
-    const NAMES: [&str; 34] = [
+    const NAMES: [&str; 47] = [
         "Newchannel",
         "Newstate",
         "Newexten",
@@ -79,6 +79,20 @@ fn message((what, one, two, three, _): Spec) -> Message {
         "Bridge",
         "Masquerade",
         "UserEvent",
+        // Of Asterisk before 12.
+        "Join",
+        "Leave",
+        "Dial",
+        "CEL",
+        "Transfer",
+        "MusicOnHoldStart",
+        "MusicOnHoldStop",
+        "ConfbridgeJoin",
+        "ConfbridgeLeave",
+        "MixMonitorStart",
+        "MixMonitorStop",
+        "ChanSpyStop",
+        "NewConnectedLine",
     ];
     let name = NAMES[what % NAMES.len()];
     let mut fields = vec![("Event".to_owned(), name.to_owned())];
@@ -108,6 +122,17 @@ fn message((what, one, two, three, _): Spec) -> Message {
         ("Uniqueid2", format!("1.{}", two % CHANNELS.len())),
         ("Original", CHANNELS[one % CHANNELS.len()].to_owned()),
         ("Clone", CHANNELS[two % CHANNELS.len()].to_owned()),
+        ("SubEvent", ["Begin", "End"][three % 2].to_owned()),
+        ("Dialstring", "101".to_owned()),
+        (
+            "EventName",
+            ["CHAN_START", "ANSWER", "BRIDGE_START", "BRIDGE_END", "ATTENDEDTRANSFER", "PICKUP", "HANGUP", "CHAN_END"]
+                [two % 8]
+                .to_owned(),
+        ),
+        ("Peer", CHANNELS[three % CHANNELS.len()].to_owned()),
+        ("TransferType", ["Blind", "Attended"][two % 2].to_owned()),
+        ("Conference", "1".to_owned()),
     ] {
         fields.push((key.to_owned(), value));
     }
@@ -149,6 +174,7 @@ fn check(specs: &[Spec]) {
     for call in told {
         assert!(0 <= call.talked_ms && call.talked_ms <= call.connected_ms, "{call}");
         assert!(call.ended_ms.is_none_or(|ended| call.connected_ms <= ended - call.began_ms), "{call}");
+        assert!(call.ended_ms.is_none_or(|ended| call.waited_ms <= ended - call.began_ms), "{call}");
         for visit in &call.visits {
             assert!(visit.left_ms.is_none_or(|left| left >= visit.entered_ms), "{call}");
         }

@@ -166,8 +166,10 @@ impl<'a> Legs<'a> {
             if who == Who::OtherPbx && self.legs[at].half.is_some() {
                 continue;
             }
+            let object = directory.object(channel.pbx);
             let known = self.parties.iter().position(|party| {
-                who == Who::Phone && party.who == who && party.pbx == channel.pbx.0 && party.endpoint == endpoint
+                let same = party.who == who && party.endpoint == endpoint;
+                who == Who::Phone && same && directory.object(PbxIx(party.pbx)) == object
             });
             let (number, name) = self.number(at, who);
             let party = known.unwrap_or_else(|| {

@@ -1,9 +1,9 @@
 //! Stories of queues, listeners, parking lots and legs between PBXs.
 
 use calls::call::Exit;
-use calls::{Assembly, JoinReason};
+use calls::{Assembly, Directory, JoinReason, LINGER_MS, PbxIx, Who};
 
-use super::{CUSTOMER, Chan, FAR, House, OPERATOR, Story, bridge};
+use super::{CUSTOMER, Chan, FAR, HERE, House, OPERATOR, Story, bridge};
 
 /// The other PBX is heard later than the dialled leg was refused.
 #[test]
@@ -111,4 +111,50 @@ fn what_goes_on_is_shown_once_there_are_ids() {
     story.assembly.give_ids(1..10);
     assert_eq!(story.assembly.take_changed(4_100, &House).len(), 1);
     assert!(story.assembly.take_changed(4_200, &House).is_empty());
+}
+
+/// Two PBXs with the same numbers.
+#[derive(Debug)]
+struct Mirrors;
+
+impl Directory for Mirrors {
+    fn who(&self, pbx: PbxIx, endpoint: &str) -> Who {
+        House.who(pbx, endpoint)
+    }
+
+    fn object(&self, _: PbxIx) -> PbxIx {
+        HERE
+    }
+}
+
+/// A phone is registered at both PBXs, and both ring it for one customer.
+#[test]
+fn a_phone_of_two_mirrors_is_one_party() {
+    let parties = |directory: &dyn Directory| {
+        let mut story = Story::new();
+        let (out, far, twin): (Chan, Chan, Chan) =
+            (("PJSIP/station-2", "1.3", "1.1"), ("PJSIP/station-9", "7.1", "7.1"), ("PJSIP/101-5", "7.2", "7.1"));
+        story.say(1_000, "Newchannel", CUSTOMER, &[("ChannelState", "4"), ("CallerIDNum", "84951234567")]);
+        for (channel, dialled) in [(OPERATOR, "101"), (out, "station/sip:101@far")] {
+            story.say(1_100, "Newchannel", channel, &[("ChannelState", "0"), ("ConnectedLineNum", "84951234567")]);
+            let dest = [("DestChannel", channel.0), ("DestUniqueid", channel.1), ("DestLinkedid", channel.2)];
+            story.say(1_100, "DialBegin", CUSTOMER, &[&dest[..], &[("DialString", dialled)]].concat());
+        }
+        let exten =
+            [("ChannelState", "4"), ("CallerIDNum", "84951234567"), ("Exten", "101"), ("Context", "from-station")];
+        story.say_at(FAR, 1_200, "Newchannel", far, &exten);
+        for (pbx, channel) in [(HERE, out), (FAR, far)] {
+            story.say_at(pbx, 1_210, "VarSet", channel, &[("Variable", "LINEDESK_CALL"), ("Value", "one")]);
+        }
+        story.say_at(FAR, 1_300, "Newchannel", twin, &[("ChannelState", "0")]);
+        let dest = [("DestChannel", twin.0), ("DestUniqueid", twin.1), ("DestLinkedid", twin.2), ("DialString", "101")];
+        story.say_at(FAR, 1_300, "DialBegin", far, &dest);
+        for (pbx, channel) in [(FAR, twin), (FAR, far), (HERE, out), (HERE, OPERATOR), (HERE, CUSTOMER)] {
+            story.say_at(pbx, 9_000, "Hangup", channel, &[("Cause", "16")]);
+        }
+        let ended = story.assembly.take_ended(9_000 + LINGER_MS, directory);
+        let [only] = &ended[..] else { panic!("{} calls", ended.len()) };
+        only.call.parties.iter().filter(|party| party.endpoint == "PJSIP/101").count()
+    };
+    assert_eq!((parties(&House), parties(&Mirrors)), (2, 1));
 }

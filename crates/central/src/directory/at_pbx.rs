@@ -240,6 +240,10 @@ impl calls::Directory for Directory {
     fn who(&self, pbx: PbxIx, endpoint: &str) -> Who {
         self.find(pbx_id(pbx), endpoint).map_or(Who::Unknown, Known::who)
     }
+
+    fn object(&self, pbx: PbxIx) -> PbxIx {
+        u32::try_from(Self::object(self, pbx_id(pbx)).0).map_or(pbx, PbxIx)
+    }
 }
 
 impl AtPbx {

@@ -221,6 +221,7 @@ async fn a_mirror_has_the_same_numbers(database: TestDatabase) {
     let (store, directory) = house(&database, PLANS).await;
     let [main, twin, alone] = [pbx(&store, "main").await, pbx(&store, "twin").await, pbx(&store, "alone").await];
     assert_eq!([main, twin, alone].map(|pbx| directory.object(pbx)), [main, main, alone]);
+    assert_eq!(calls::Directory::object(&directory, pbx_ix(twin)), pbx_ix(main));
     assert_eq!(directory.who(pbx_ix(twin), "PJSIP/101"), Who::Phone);
     assert_eq!(directory.find(twin, "PJSIP/101"), directory.find(main, "PJSIP/101"));
     assert_eq!(directory.queue(twin, "support"), directory.queue(main, "support"));
