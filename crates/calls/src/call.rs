@@ -226,7 +226,7 @@ pub struct Talk {
     pub ended_ms: Option<i64>,
     /// When somebody was on hold within it: from, until, who had held.
     pub holds: Vec<Hold>,
-    /// Whether any of it was recorded.
+    /// Whether any of it was recorded, and the recording not mute.
     pub recorded: bool,
 }
 

@@ -1,9 +1,9 @@
 //! The scenarios of calls: all of them at the same time, on each Asterisk and with each kind of members; each must be told as its
 //! file in tests/lab/calls/expected/ says, in whatever order the PBXs may have told it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use calls::{Call, PbxIx};
 use linedesk_tests::lab::calls::expected::Heard;
 use linedesk_tests::lab::calls::{Hall, Kind, Played, Recording, Scenario, expected, scenarios, together};
@@ -15,6 +15,12 @@ use crate::streams::laws::{self, MOVED_MS};
 
 /// In so many other orders the same recording is told.
 const ORDERS: usize = 20;
+
+/// By so much that moves a time which is told, with what rounding adds.
+const MOVED_S: f64 = 0.31;
+
+/// So often with other events said twice.
+const REPETITIONS: usize = 5;
 
 async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     let lab = Lab::new("calls")?;
@@ -36,20 +42,49 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     let calls = expected::told_of(&heard)?;
     let mut wrong = differences(&all, version, kind, &calls)?;
     let sorted = expected::by_scenario(&calls, &all);
+    let stray = calls.len() - sorted.values().map(Vec::len).sum::<usize>();
+    assert_eq!(
+        stray,
+        0,
+        "calls are told that nobody made: {:#?}",
+        calls.iter().map(ToString::to_string).collect::<Vec<_>>()
+    );
     for Played { scenario, told, .. } in &played {
         let calls = sorted.get(scenario.name).map(Vec::as_slice).unwrap_or_default();
         wrong.extend(told.iter().flat_map(|told| expected::waits(told, calls)));
+        wrong.extend(told.iter().flat_map(|told| expected::talks(told, calls)));
     }
     assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 
     let (seed, mut chance) = Chance::new()?;
     for order in 1..=ORDERS {
-        let calls = expected::told_of(&shaken(&heard, &mut chance))?;
-        let wrong = differences(&all, version, kind, &calls)?;
-        let count = wrong.len();
-        assert!(wrong.is_empty(), "seed {seed}, order {order}: {count} are told otherwise:\n{}", wrong.join("\n"));
+        let told = expected::told_of(&shaken(&heard, &mut chance))?;
+        told_the_same(&all, version, kind, &told, (&sorted, MOVED_S))
+            .with_context(|| format!("seed {seed}, order {order}"))?;
+    }
+    for round in 1..=REPETITIONS {
+        let told = expected::told_of(&said_twice(&heard, &mut chance))?;
+        told_the_same(&all, version, kind, &told, (&sorted, 0.01))
+            .with_context(|| format!("seed {seed}, some said twice, round {round}"))?;
     }
     lab.done();
+    Ok(())
+}
+
+/// As the files say, and with the times of another telling.
+fn told_the_same(
+    all: &[&'static Scenario],
+    version: Version,
+    kind: Kind,
+    calls: &[Call],
+    (first, seconds): (&BTreeMap<&'static str, Vec<&Call>>, f64),
+) -> Result<()> {
+    let mut wrong = differences(all, version, kind, calls)?;
+    for (name, calls) in expected::by_scenario(calls, all) {
+        let before = first.get(name).map(Vec::as_slice).unwrap_or_default();
+        wrong.extend(expected::times_apart(before, &calls, seconds).into_iter().map(|line| format!("{name}: {line}")));
+    }
+    ensure!(wrong.is_empty(), "{} are told otherwise:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
 }
 
@@ -78,6 +113,19 @@ fn shaken(heard: &[Heard], chance: &mut Chance) -> Vec<Heard> {
     }
     shaken.sort_by_key(|(at, ..)| *at);
     shaken
+}
+
+/// One event in eight once more, a little later, as two links to a PBX and a look at it may tell it.
+fn said_twice(heard: &[Heard], chance: &mut Chance) -> Vec<Heard> {
+    let mut twice: Vec<(usize, &Heard)> = Vec::new();
+    for (at, event) in heard.iter().enumerate() {
+        twice.push((at * 10, event));
+        if chance.among(0, 8) == 0 {
+            twice.push(((at + 1 + chance.among(0, 8) as usize) * 10 - 5, event));
+        }
+    }
+    twice.sort_by_key(|(place, _)| *place);
+    twice.into_iter().map(|(_, event)| event.clone()).collect()
 }
 
 /// Uniqueids of the channels of all events of a name.

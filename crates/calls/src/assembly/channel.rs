@@ -1,7 +1,9 @@
 //! One channel: what was said of it last, and its notes.
 
+use std::hash::BuildHasher as _;
+
 use ami::ChannelInfo;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Assembly, PbxIx};
 use crate::call::JoinReason;
@@ -13,6 +15,9 @@ const MAX_NOTES: usize = 20_000;
 
 /// A finger cannot press a key twice in this time; the same digit within it is a repetition.
 const SAME_DIGIT_MS: i64 = 60;
+
+/// Steps of one millisecond that are known again.
+const MAX_STEPS: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub(crate) struct Channel {
     pub(super) bridge: Option<Box<str>>,
     pub(super) queue: Option<Box<str>>,
     pub(super) place: (Box<str>, Box<str>),
+    /// Steps of the dialplan in its last millisecond, as hashes.
+    steps: (i64, Vec<u64>),
     listens: bool,
     /// Linkedids and keys under which it can be found.
     pub(super) linked: Vec<Box<str>>,
@@ -97,6 +104,19 @@ impl Channel {
         said.map(|said| said || self.notes.iter().any(|note| note.what == What::RingsIn))
     }
 
+    fn is_known_step(&mut self, at: i64, step: (&str, &str, &str, &str)) -> bool {
+        let hash = FxBuildHasher.hash_one(step);
+        let (last, steps) = &mut self.steps;
+        if std::mem::replace(last, at) != at {
+            steps.clear();
+        }
+        let known = steps.contains(&hash);
+        if !known && steps.len() < MAX_STEPS {
+            steps.push(hash);
+        }
+        known
+    }
+
     /// Whether a note says something new; keeps the state that tells.
     fn is_news(&mut self, note: &Note) -> bool {
         let after_the_end = self.gone;
@@ -116,6 +136,10 @@ impl Channel {
             What::Rings => !after_the_end && !self.up && !std::mem::replace(&mut self.rang, true),
             What::Up => !after_the_end && !std::mem::replace(&mut self.up, true),
             What::At { context, exten, application, data } => {
+                // Said again, after what came next in the same millisecond.
+                if self.is_known_step(note.at, (context, exten, application, data)) {
+                    return false;
+                }
                 let moved = self.place.0 != *context || self.place.1 != *exten;
                 if moved {
                     self.place = (context.clone(), exten.clone());
@@ -127,9 +151,7 @@ impl Channel {
                     }
                     _ => false,
                 };
-                let mut at_once = self.notes.iter().rev().take_while(|known| known.at == note.at);
-                let repeated = self.notes.last().is_some_and(again) || at_once.any(|known| known.what == note.what);
-                moved || matters(application) && !repeated
+                moved || matters(application) && !self.notes.last().is_some_and(again)
             }
             What::Enters { bridge, .. } => {
                 !after_the_end && self.bridge.replace(bridge.clone()).as_ref() != Some(bridge)
@@ -541,6 +563,7 @@ impl Channel {
             bridge: None,
             queue: None,
             place: (Box::default(), Box::default()),
+            steps: (0, Vec::new()),
             listens: false,
             linked: Vec::new(),
             keys: Vec::new(),

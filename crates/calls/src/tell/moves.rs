@@ -49,7 +49,7 @@ pub(super) fn tell(legs: &Legs<'_>, talks: &[Talk], attempts: &[Attempt]) -> Vec
                     moves.push(Move { by: parker, who: by, number, ..new(MoveKind::Park) });
                 }
                 What::Unparked { retriever } => {
-                    let to = retriever.and_then(heard);
+                    let to = retriever.and_then(heard).or_else(|| next_partner(talks, by, None, at_ms));
                     moves.push(Move { by: to, who: by, to, ..new(MoveKind::Unpark) });
                 }
                 What::ParkTimesOut => moves.push(Move { by: None, who: by, ..new(MoveKind::ParkTimeout) }),

@@ -55,7 +55,7 @@ pub(super) fn tell(legs: &Legs<'_>) -> Vec<Talk> {
         inside.sort_unstable();
         inside.dedup();
         talk.holds = holds(legs, inside, talk);
-        talk.recorded = recorded(legs, inside, talk.began_ms, talk.ended_ms);
+        talk.recorded = recorded(legs, inside, talk);
     }
     talks.into_iter().map(|(talk, _)| talk).collect()
 }
@@ -217,17 +217,29 @@ fn holds(legs: &Legs<'_>, inside: &[usize], talk: &Talk) -> Vec<Hold> {
     holds
 }
 
-fn recorded(legs: &Legs<'_>, inside: &[usize], from: i64, to: Option<i64>) -> bool {
-    let meets =
-        |began: i64, ended: Option<i64>| ended.is_none_or(|ended| ended > from) && to.is_none_or(|to| began < to);
-    inside.iter().any(|leg| {
-        let mut open = None;
-        let mut met = false;
-        for Note { at, what } in legs.notes(*leg) {
+/// Whether any of a talk was recorded and not mute. The half of a Local channel may be recorded for the person behind it.
+fn recorded(legs: &Legs<'_>, inside: &[usize], talk: &Talk) -> bool {
+    let (from, to) = (talk.began_ms, talk.ended_ms);
+    let carriers = (0..legs.count()).filter(|leg| legs.party(*leg).is_none());
+    inside.iter().copied().chain(carriers).any(|leg| {
+        let heard = |began: i64| legs.heard(leg, began.max(from)).is_some_and(|party| talk.parties.contains(&party));
+        let meets = |began: i64, ended: Option<i64>| {
+            ended.is_none_or(|ended| ended > from) && to.is_none_or(|to| began < to) && heard(began)
+        };
+        let (mut runs, mut mute, mut open, mut met) = (false, false, None, false);
+        for Note { at, what } in legs.notes(leg) {
             match what {
-                What::Recorded => open = open.or(Some(*at)),
-                What::NotRecorded | What::Gone { .. } => {
-                    met |= open.take().is_some_and(|began| meets(began, Some(*at)))
+                // A recorder that starts hears.
+                What::Recorded => (runs, mute) = (true, mute && runs),
+                What::NotRecorded | What::Gone { .. } | What::LostInGap { .. } => runs = false,
+                What::RecordingMuted(muted) => mute = *muted,
+                _ => continue,
+            }
+            match (runs && !mute, open) {
+                (true, None) => open = Some(*at),
+                (false, Some(began)) => {
+                    met |= meets(began, Some(*at));
+                    open = None;
                 }
                 _ => {}
             }

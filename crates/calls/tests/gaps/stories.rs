@@ -158,3 +158,20 @@ fn a_phone_of_two_mirrors_is_one_party() {
     };
     assert_eq!((parties(&House), parties(&Mirrors)), (2, 1));
 }
+
+/// A dialplan goes there and back in a millisecond, and two links tell of it one after the other.
+#[test]
+fn a_step_that_is_said_again_is_no_step_back() {
+    let mut story = Story::new();
+    story.say(1_000, "Newchannel", CUSTOMER, &[("ChannelState", "4"), ("CallerIDNum", "84951234567")]);
+    let steps = [("phones", "101", "Gosub"), ("cross", "s", "Set"), ("phones", "101", "Dial")];
+    for (context, exten, application) in steps.into_iter().chain(steps) {
+        let place = [("Context", context), ("Exten", exten), ("Extension", exten), ("Application", application)];
+        story.say(1_100, "Newexten", CUSTOMER, &[&place[..], &[("AppData", "")]].concat());
+    }
+    story.say(2_000, "Hangup", CUSTOMER, &[("Cause", "16")]);
+    let ended = story.assembly.take_ended(2_000 + LINGER_MS, &House);
+    let [only] = &ended[..] else { panic!("{} calls", ended.len()) };
+    let way: Vec<&str> = only.call.steps.iter().map(|step| step.context.as_str()).collect();
+    assert_eq!(way, ["phones", "cross", "phones"]);
+}

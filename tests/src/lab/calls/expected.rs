@@ -20,6 +20,12 @@ const TOLERANCE_S: f64 = 2.5;
 /// What drivers measure of waits begins at another moment than Queue() does, and is busy with others too.
 const MEASURED_MS: i64 = 1_000;
 
+/// A PBX takes half a second to join two calls, and ends the hold first.
+const HELD_MS: i64 = 750;
+
+/// Where voices are mixed: whom a driver hears then it cannot tell, nor the PBX what a phone mixes.
+const MIXED: [&str; 4] = ["conference-in-phone", "conference-room", "conference-by-redirect", "whisper"];
+
 /// The lab's phones and lines.
 #[derive(Debug)]
 struct House;
@@ -86,7 +92,7 @@ pub fn told_of(events: &[Heard]) -> Result<Vec<Call>> {
     Ok(calls.into_iter().map(|ended| ended.call).collect())
 }
 
-/// Calls by the scenario whose numbers are in them.
+/// Calls by the scenario whose numbers are in them; none is of no scenario.
 pub fn by_scenario<'c>(calls: &'c [Call], scenarios: &[&'static Scenario]) -> BTreeMap<&'static str, Vec<&'c Call>> {
     let mut sorted: BTreeMap<&'static str, Vec<&Call>> = BTreeMap::new();
     for call in calls {
@@ -139,6 +145,32 @@ pub fn differences_from(name: &str, version: Version, kind: Kind, calls: &[&Call
     Ok((!same).then(|| format!("{name}: expected\n{}\nbut was told\n{}\n", show(&expected), show(&found))))
 }
 
+/// Lines that two tellings of a scenario have in common but for their times, where these differ by more than `seconds`.
+pub fn times_apart(one: &[&Call], two: &[&Call], seconds: f64) -> Vec<String> {
+    let by_shape = |calls: &[&Call]| {
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in calls.iter().flat_map(|call| sorted(call)) {
+            lines.entry(shape(&line)).or_default().push(line);
+        }
+        lines
+    };
+    let (one, two) = (by_shape(one), by_shape(two));
+    let both = one.iter().filter_map(|(shape, lines)| Some((lines, two.get(shape)?)));
+    let both = both.filter(|(one, two)| one.len() == two.len());
+    let pairs = both.flat_map(|(one, two)| {
+        let (mut one, mut two) = (one.clone(), two.clone());
+        one.sort_by(|one, two| by_times(one).total_cmp(&by_times(two)));
+        two.sort_by(|one, two| by_times(one).total_cmp(&by_times(two)));
+        one.into_iter().zip(two)
+    });
+    pairs.filter(|(one, two)| !line_alike(one, two, seconds)).map(|(one, two)| format!("{one} | {two}")).collect()
+}
+
+/// The first time of a line.
+fn by_times(line: &str) -> f64 {
+    line.split(' ').find_map(time).unwrap_or_default()
+}
+
 /// Whether the waits in queues were as long as who waited measured; else which was not, in words.
 pub fn waits(told: &Told, calls: &[&Call]) -> Option<String> {
     let mut visits: Vec<_> = calls.iter().flat_map(|call| &call.visits).collect();
@@ -160,6 +192,62 @@ pub fn waits(told: &Told, calls: &[&Call]) -> Option<String> {
             measured.queue
         )
     })
+}
+
+/// Whether people talked with each other and held each other as long as they heard each other and held; else who did not, in words.
+pub fn talks(told: &Told, calls: &[&Call]) -> Vec<String> {
+    let pair = |one: &str, other: &str| [one.min(other).to_owned(), one.max(other).to_owned()];
+    let mut measured: BTreeMap<[String; 2], i64> = BTreeMap::new();
+    for talk in told.talks.iter().filter(|_| !MIXED.contains(&&*told.scenario)) {
+        *measured.entry(pair(&talk.between.0, &talk.between.1)).or_default() += talk.to - talk.from;
+    }
+    let talked = |[one, other]: &[String; 2]| {
+        let talks = calls.iter().flat_map(|call| call.talks.iter().map(move |talk| (call, talk)));
+        let both = talks.filter(|(call, talk)| is_in(call, talk, one) && is_in(call, talk, other));
+        both.map(|(_, talk)| {
+            let held: i64 = talk.holds.iter().filter_map(|hold| Some(hold.ended_ms? - hold.began_ms)).sum();
+            talk.ended_ms.unwrap_or_default() - talk.began_ms - held
+        })
+        .sum::<i64>()
+    };
+    let apart = measured.into_iter().filter_map(|(pair, measured)| {
+        let told_ms = talked(&pair);
+        let same = (told_ms - measured).abs() <= MEASURED_MS;
+        (!same).then(|| {
+            format!(
+                "{}: {pair:?} heard each other {measured} ms, and are told to have talked {told_ms} ms",
+                told.scenario
+            )
+        })
+    });
+    let held = |phone: &str| {
+        let talks = calls.iter().flat_map(|call| call.talks.iter().map(move |talk| (call, talk)));
+        let holds = talks.flat_map(|(call, talk)| talk.holds.iter().map(move |hold| (call, hold)));
+        let by =
+            holds.filter(|(call, hold)| call.parties[hold.by].number.as_deref().is_none_or(|number| number == phone));
+        by.filter_map(|(_, hold)| Some(hold.ended_ms? - hold.began_ms)).collect::<Vec<i64>>()
+    };
+    let mut wrong: Vec<String> = apart.collect();
+    for leg in &told.legs {
+        for (from, to) in &leg.holds {
+            let Some(long) = to.or(leg.ended).map(|to| to - from) else { continue };
+            let held = held(&leg.phone);
+            if !held.iter().any(|told| (told - long).abs() <= HELD_MS) {
+                wrong.push(format!(
+                    "{}: {} held for {long} ms, and is told to have held {held:?} ms",
+                    told.scenario, leg.phone
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// Whether somebody of this number talked; a number that is hidden may be anybody's.
+fn is_in(call: &Call, talk: &calls::call::Talk, number: &str) -> bool {
+    let mut parties = talk.parties.iter().filter_map(|at| call.parties.get(*at));
+    let hidden = |known: &str| !known.starts_with(|first: char| first == '+' || first.is_ascii_digit());
+    parties.any(|party| party.number.as_deref().is_none_or(|known| known == number || hidden(known)))
 }
 
 /// A line without its mark, and whether it may be missing; nothing when it does not hold here.

@@ -9,6 +9,7 @@ mod held;
 mod outgoing;
 mod parked;
 mod picked_up;
+mod recorded;
 
 use super::Scenario;
 
@@ -46,4 +47,6 @@ pub const SCENARIOS: &[Scenario] = &[
     announced::WRONG_NUMBER,
     direct::UNKNOWN_NUMBER,
     conference::WHISPER,
+    recorded::IN_PART,
+    recorded::OUTGOING,
 ];
