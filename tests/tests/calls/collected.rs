@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use calls::{Call, JoinReason};
-use linedesk_tests::lab::calls::{Collected, Hall, Kind, Site, expected, gap, scenarios, together};
+use linedesk_tests::lab::calls::{Collected, HOLDERS, Hall, Kind, Played, Site, expected, gap, scenarios, together};
 use linedesk_tests::lab::{Lab, Version};
 
 /// Clocks are compared no better than this under load, and a text has tenths.
@@ -35,20 +35,43 @@ async fn central_stores_each_call_once_as_it_was() -> Result<()> {
     assert!(played.iter().all(|played| played.told.is_ok()), "all went as it should");
     let heard = expected::told(&recordings)?;
     assert!(heard.len() >= all.len(), "there were calls");
-    let (plain, twice) = (plain.calls(&hall).await?, twice.calls(&hall).await?);
-    let mut wrong = differences(&heard, &plain);
-    wrong
-        .extend(differences(&heard, &twice).iter().map(|wrong| format!("with two links, of which one broke: {wrong}")));
+    let (once, doubled) = (plain.calls(&hall).await?, twice.calls(&hall).await?);
+    let mut wrong = differences(&heard, &once);
+    wrong.extend(
+        differences(&heard, &doubled).iter().map(|wrong| format!("with two links, of which one broke: {wrong}")),
+    );
     assert!(wrong.is_empty(), "{} of {} calls are stored otherwise:\n{}", wrong.len(), heard.len(), wrong.join("\n"));
     // Without the header the Call-ID joins the halves, for certain: central asks for it on the lines between its PBXs.
     let probable = |call: &&Call| call.joins.iter().any(|join| join.reason == JoinReason::NumberAndTime);
     let certain = |call: &&Call| call.joins.iter().any(|join| join.reason == JoinReason::SipCallId);
-    for stored in [&plain, &twice] {
+    for stored in [&once, &doubled] {
         let probable: String = stored.iter().filter(probable).map(ToString::to_string).collect();
         assert!(probable.is_empty(), "joined by numbers and times:\n{probable}");
         assert!(stored.iter().filter(certain).count() >= 3, "calls without the header are joined by their Call-ID");
     }
+    // For the first central the phone at the second PBX is another one, which is nobody's.
+    whose(&plain, &played, 1).await?;
+    whose(&twice, &played, 2).await?;
     lab.done();
+    Ok(())
+}
+
+/// Calls are told as those of who has the phone, be it a softphone or on the desk; and a softphone's are found by its Call-ID. The
+/// phone that is registered at both PBXs had so many.
+async fn whose(stored: &Collected, played: &[Played], mirrored: usize) -> Result<()> {
+    let list = stored.central.run(&["call", "list", "2000-01-01", "2100-01-01"], "").await?;
+    for holder in &HOLDERS {
+        let played = played.iter().find(|played| played.scenario.name == holder.scenario).context("it was played")?;
+        let number = played.scenario.phone(Site::A, 1);
+        let line = format!("  at PJSIP/{number}: {}\n", holder.name);
+        let calls = if holder.scenario == "mirrored-phone" { mirrored } else { 1 };
+        assert_eq!(list.matches(&line).count(), calls, "{line}in\n{list}");
+        let legs = played.told.iter().flat_map(|told| &told.legs).filter(|leg| leg.phone == number);
+        for leg in legs.take(calls).filter(|_| holder.is_softphone) {
+            let found = stored.central.run(&["call", "show", "--sip-call-id", &leg.call_id], "").await?;
+            assert!(found.contains(&line) && found.matches(", revision ").count() == 1, "no {line}in\n{found}");
+        }
+    }
     Ok(())
 }
 

@@ -371,7 +371,11 @@ pub(super) enum CallCommand {
     /// Show one, and what joined its channels.
     Show {
         /// Its id.
-        id: u64,
+        #[arg(required_unless_present = "sip_call_id")]
+        id: Option<u64>,
+        /// The Call-ID of one of its SIP dialogs, instead of the id: what a softphone or a SIP trace calls it.
+        #[arg(long, value_name = "CALL-ID", conflicts_with = "id")]
+        sip_call_id: Option<String>,
         /// As JSON, with all that is kept of it.
         #[arg(long)]
         json: bool,

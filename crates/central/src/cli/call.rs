@@ -23,7 +23,10 @@ async fn carry_out(store: &Store, config: &Config, command: &CallCommand) -> any
     let house = House::of(&store.configuration().await?, &store.attributes().await?);
     let teller = Teller { store, data_dir: &options.data_dir, house: &house };
     let again = match command {
-        CallCommand::Show { id, json } => return show(store, *id, *json).await,
+        CallCommand::Show { id: Some(id), json, .. } => return show(store, &[*id], *json).await,
+        CallCommand::Show { id: None, sip_call_id, json } => {
+            return show_dialog(store, sip_call_id.as_deref().unwrap_or_default(), *json).await;
+        }
         CallCommand::List { from, to, json } => return list(store, (from.0, to.0), *json).await,
         CallCommand::Derive { from, to } => teller.tell(from.0, to.0, now_ms()).await?,
         CallCommand::Split { id, one, two } => {
@@ -33,11 +36,26 @@ async fn carry_out(store: &Store, config: &Config, command: &CallCommand) -> any
     say(&format!("as they were: {}\ttold otherwise: {}\tnew: {}", again.same, again.corrected, again.new))
 }
 
-async fn show(store: &Store, id: u64, json: bool) -> anyhow::Result<()> {
-    let Some(stored) = store.call(id).await? else {
-        bail!("there is no call {id}; it may have been deleted for its age");
-    };
-    Printing::begin(store, json).await?.print(&stored).await
+async fn show(store: &Store, ids: &[u64], json: bool) -> anyhow::Result<()> {
+    let printing = Printing::begin(store, json).await?;
+    for id in ids {
+        let Some(stored) = store.call(*id).await? else {
+            bail!("there is no call {id}; it may have been deleted for its age");
+        };
+        printing.print(&stored).await?;
+    }
+    Ok(())
+}
+
+async fn show_dialog(store: &Store, sip_call_id: &str, json: bool) -> anyhow::Result<()> {
+    let ids = store.calls_of_dialog(sip_call_id, 0, i64::MAX).await?;
+    if ids.is_empty() {
+        bail!(
+            "no stored call has the SIP Call-ID {sip_call_id}: it is known of softphones and of lines between PBXs, \
+             once a call is over; call list shows the calls of a time"
+        );
+    }
+    show(store, &ids, json).await
 }
 
 async fn list(store: &Store, (from_ms, to_ms): (i64, i64), json: bool) -> anyhow::Result<()> {

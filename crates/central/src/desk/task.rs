@@ -150,7 +150,7 @@ impl Desk {
 struct OpenLink {
     row: PbxRow,
     watched: Vec<WatchedEndpoint>,
-    lines: Vec<NamePattern>,
+    dialogs: Vec<NamePattern>,
     link: Box<dyn Link>,
     calls: Option<Handle>,
 }
@@ -325,15 +325,15 @@ impl Task {
         self.open.retain(|pbx, open| config.pbxs.get(pbx) == Some(&open.row) && same(open, collector(*pbx)));
         for row in config.pbxs.values() {
             let watched = self.parts.floor.watched(row.id);
-            let lines = self.parts.floor.lines_between(row.id);
+            let dialogs = self.parts.floor.dialogs_asked(row.id);
             if let Some(open) = self.open.get_mut(&row.id) {
                 if open.watched != watched {
                     open.link.send(PbxCommand::Watch(watched.clone()));
                     open.watched = watched;
                 }
-                if open.lines != lines {
-                    open.link.send(PbxCommand::Lines(lines.clone()));
-                    open.lines = lines;
+                if open.dialogs != dialogs {
+                    open.link.send(PbxCommand::AskDialogs(dialogs.clone()));
+                    open.dialogs = dialogs;
                 }
                 continue;
             }
@@ -345,10 +345,10 @@ impl Task {
                 }
             };
             let link = self.parts.links.open(row, secrets, collector(row.id), self.reports.clone());
-            link.send(PbxCommand::Lines(lines.clone()));
+            link.send(PbxCommand::AskDialogs(dialogs.clone()));
             link.send(PbxCommand::Watch(watched.clone()));
             link.send(PbxCommand::Desire(self.parts.floor.desired(row.id, now_ms())));
-            self.open.insert(row.id, OpenLink { row: row.clone(), watched, lines, link, calls: collector(row.id) });
+            self.open.insert(row.id, OpenLink { row: row.clone(), watched, dialogs, link, calls: collector(row.id) });
         }
     }
 

@@ -218,10 +218,17 @@ impl Floor {
         watched
     }
 
-    /// Endpoints of a PBX that are lines to other PBXs of the house: a call that crosses has the same Call-ID on both.
+    /// Endpoints of a PBX whose channels are asked for their Call-ID besides those that are watched: lines to other PBXs of the
+    /// house, because a call that crosses has the same Call-ID on both, and phones that are watched at a mirror.
     #[must_use]
-    pub fn lines_between(&self, pbx: PbxId) -> Vec<NamePattern> {
+    pub fn dialogs_asked(&self, pbx: PbxId) -> Vec<NamePattern> {
         let lines = self.config.house.lines.values().filter(|line| line.pbx == pbx && line.to_pbx.is_some());
-        lines.map(|line| line.endpoint.clone()).collect()
+        let mirrors = crate::directory::mirrors(&self.config).into_iter().find(|mirrors| mirrors.pbxs.contains(&pbx));
+        let is_at_mirror = |at: PbxId| at != pbx && mirrors.as_ref().is_some_and(|mirrors| mirrors.pbxs.contains(&at));
+        let phones = self.config.phones.values().filter(|phone| is_at_mirror(phone.pbx));
+        // The technology of a phone at another PBX is not known.
+        let named =
+            phones.flat_map(|phone| ["PJSIP", "SIP"].map(|technology| format!("{technology}/{}", phone.number)));
+        lines.map(|line| line.endpoint.clone()).chain(named.filter_map(|name| name.parse().ok())).collect()
     }
 }

@@ -7,7 +7,7 @@ use calls::{PbxIx, Who};
 use central_api::{PbxId, PhoneId, QueueId, UserId};
 use rustc_hash::FxHashMap;
 
-use super::federation::{Federation, federations};
+use super::federation::{Federation, federations, mirrors};
 use super::house::Line;
 use super::settings::{Scope, Setting, Settings, Tracked};
 use super::{
@@ -79,7 +79,7 @@ impl Directory {
     #[must_use]
     pub fn of(config: &Configuration) -> Self {
         let pairs = config.house.pbxs.iter().filter_map(|(pbx, place)| Some((*pbx, place.mirror_of?)));
-        let mirrors = federations(config.pbxs.keys().copied(), pairs.clone());
+        let mirrors = mirrors(config);
         let lines = config.house.lines.values();
         let ways = lines.clone().filter_map(|line| Some((line.pbx, line.to_pbx?)));
         let plans: FxHashMap<_, _> =

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use central_api::PbxId;
 
+use crate::store::Configuration;
+
 /// PBXs that are joined by lines or are mirrors of each other, directly or through others. Alone, a PBX is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Federation {
@@ -11,6 +13,13 @@ pub struct Federation {
     pub first: PbxId,
     /// All of them, `first` too.
     pub pbxs: BTreeSet<PbxId>,
+}
+
+/// PBXs that have the same numbers; each PBX is in one of the sets.
+#[must_use]
+pub fn mirrors(config: &Configuration) -> Vec<Federation> {
+    let pairs = config.house.pbxs.iter().filter_map(|(pbx, place)| Some((*pbx, place.mirror_of?)));
+    federations(config.pbxs.keys().copied(), pairs)
 }
 
 /// The sets that these pairs make of these PBXs, by their first.

@@ -21,7 +21,7 @@ mod template;
 pub use assignment::{Assignment, Assignments, LongAgo, Why};
 pub use at_pbx::{Directory, Known};
 pub use check::Problem;
-pub use federation::Federation;
+pub use federation::{Federation, mirrors};
 pub use house::{
     ExternalNumberId, GroupId, House, Line, LineId, ManagedBy, PbxPlace, PhoneKind, PhonePlace, PlanId, PlanRow,
     ProjectId,

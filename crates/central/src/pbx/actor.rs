@@ -216,7 +216,7 @@ impl Actor {
         match wake {
             Wake::Command(PbxCommand::Desire(wishes)) => self.machine.desire(wishes, now_ms),
             Wake::Command(PbxCommand::Watch(endpoints)) => self.machine.watch(endpoints),
-            Wake::Command(PbxCommand::Lines(endpoints)) => self.machine.lines(endpoints),
+            Wake::Command(PbxCommand::AskDialogs(endpoints)) => self.machine.ask_dialogs(endpoints),
             Wake::Command(PbxCommand::Retry) => self.machine.retry(now_ms),
             Wake::Command(PbxCommand::ReturnToQueue { sip_call_ids, reply }) => {
                 self.batches.push(Batch { open: sip_call_ids.clone(), done: Vec::new(), reply });

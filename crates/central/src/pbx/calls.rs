@@ -3,7 +3,7 @@
 //! A phone's channel is reached from the queue directly, or through `Local/…;1` → `;2` → Dial. Nothing waits for that: a call
 //! is told as soon as its Call-ID is known, and told again when more is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ami::event::ShownChannel;
 use ami::{ChannelInfo, Event};
@@ -82,8 +82,9 @@ pub(super) struct Calls {
     /// Uniqueids of those whose Call-ID is known: only their calls are told.
     known: BTreeSet<String>,
     watched: BTreeSet<String>,
-    /// Endpoints of other PBXs: their channels' Call-IDs are wanted, and their calls are nobody's.
-    lines: Vec<NamePattern>,
+    /// Endpoints whose channels' Call-IDs are wanted, and whose calls are nobody's: named, and by pattern.
+    asked: HashSet<String>,
+    asked_like: Vec<NamePattern>,
     dirty: bool,
 }
 
@@ -104,8 +105,10 @@ impl Calls {
     }
 
     /// Sets whose Call-IDs are asked for besides.
-    pub(super) fn lines(&mut self, endpoints: Vec<NamePattern>) -> Vec<CallWant> {
-        self.lines = endpoints;
+    pub(super) fn ask_dialogs(&mut self, endpoints: Vec<NamePattern>) -> Vec<CallWant> {
+        let (exact, like): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(NamePattern::is_exact);
+        self.asked = exact.iter().map(|endpoint| endpoint.as_str().to_owned()).collect();
+        self.asked_like = like;
         self.ask_all()
     }
 
@@ -258,7 +261,7 @@ impl Calls {
     fn put(&mut self, info: &ChannelInfo<'_>, now_ms: i64) -> Option<CallWant> {
         let endpoint = endpoint(info.channel);
         let is_watched = endpoint.is_some_and(|endpoint| self.watched.contains(endpoint));
-        let is_line = is_line(&self.lines, info.channel);
+        let is_asked = is_asked(&self.asked, &self.asked_like, info.channel);
         self.dirty |= is_watched;
         let known = self.channels.entry(info.uniqueid.to_owned()).or_insert_with(|| Channel {
             info: Said::from(info),
@@ -286,7 +289,7 @@ impl Calls {
             Some(UP) => drop(known.answered_ms.get_or_insert(now_ms)),
             _ => {}
         }
-        if !(is_watched || is_line) || known.call_id.is_some() || known.asked {
+        if !(is_watched || is_asked) || known.call_id.is_some() || known.asked {
             return None;
         }
         known.asked = true;
@@ -298,7 +301,8 @@ impl Calls {
         for (id, channel) in &mut self.channels {
             let name = &channel.info.channel;
             let is_watched = endpoint(name).is_some_and(|endpoint| self.watched.contains(endpoint));
-            if (is_watched || is_line(&self.lines, name)) && channel.call_id.is_none() && !channel.asked {
+            let is_asked = is_asked(&self.asked, &self.asked_like, name);
+            if (is_watched || is_asked) && channel.call_id.is_none() && !channel.asked {
                 channel.asked = true;
                 wants.push(CallWant::Ask(id.clone(), channel.info.channel.clone()));
             }
@@ -426,10 +430,10 @@ impl Calls {
     }
 }
 
-/// Whether a SIP channel is one of a line to another PBX.
-fn is_line(lines: &[NamePattern], channel: &str) -> bool {
+/// Whether the Call-ID of a SIP channel is wanted, though nobody's phone is watched there.
+fn is_asked(exact: &HashSet<String>, like: &[NamePattern], channel: &str) -> bool {
     let device = channel.rsplit_once('-').map(|(device, _)| device).filter(|_| endpoint(channel).is_some());
-    device.is_some_and(|device| lines.iter().any(|line| line.matches(device)))
+    device.is_some_and(|device| exact.contains(device) || like.iter().any(|line| line.matches(device)))
 }
 
 /// Endpoint of a SIP channel of either kind.

@@ -37,7 +37,7 @@ pub enum PbxCommand {
     Watch(Vec<WatchedEndpoint>),
     /// Endpoints that are lines to other PBXs, e.g. `PJSIP/station`. The SIP Call-IDs of their channels join the halves of a call
     /// that crosses.
-    Lines(Vec<NamePattern>),
+    AskDialogs(Vec<NamePattern>),
     /// A softphone died with these calls: each customer goes back to the queue he came by, first in line; the dead leg is hung up.
     ReturnToQueue {
         /// Their SIP Call-IDs.

@@ -193,8 +193,8 @@ impl Machine {
         self.finish()
     }
 
-    pub(super) fn lines(&mut self, endpoints: Vec<NamePattern>) -> Vec<Effect> {
-        let wants = self.calls.lines(endpoints);
+    pub(super) fn ask_dialogs(&mut self, endpoints: Vec<NamePattern>) -> Vec<Effect> {
+        let wants = self.calls.ask_dialogs(endpoints);
         self.want_calls(wants);
         self.finish()
     }

@@ -6,7 +6,7 @@ use ::calls::Call;
 use anyhow::{Context, Result, ensure};
 
 use super::{Hall, Scenario, Site};
-use crate::lab::{Central, Lab, Relay, SHORT, until};
+use crate::lab::{Central, Lab, Relay, SHORT, sip_password, until};
 
 /// Central, which only watches the PBXs of a hall.
 #[derive(Debug)]
@@ -123,6 +123,42 @@ impl Collected {
     }
 }
 
+/// Who has a phone of a scenario.
+#[derive(Debug)]
+pub struct Holder {
+    /// Whose first phone at PBX A.
+    pub scenario: &'static str,
+    /// What people read.
+    pub name: &'static str,
+    /// Or on the desk.
+    pub is_softphone: bool,
+}
+
+/// All of them; the other phones are nobody's.
+pub const HOLDERS: [Holder; 3] = [
+    Holder { scenario: "answered-customer-ends", name: "Anna Orlova", is_softphone: true },
+    Holder { scenario: "answered-agent-ends", name: "Boris Lebedev", is_softphone: false },
+    Holder { scenario: "mirrored-phone", name: "Clara Weiss", is_softphone: true },
+];
+
+impl Holder {
+    fn number(&self, scenario: &Scenario) -> Option<String> {
+        (scenario.name == self.scenario).then(|| scenario.phone(Site::A, 1))
+    }
+
+    fn toml(&self, number: &str) -> String {
+        let Self { scenario, name, is_softphone } = self;
+        let kind = match is_softphone {
+            true => format!("softphone\", secret = \"{}", sip_password(number)),
+            false => "desk-phone".to_owned(),
+        };
+        format!(
+            "\n[[user]]\nusername = \"{scenario}\"\ndisplay_name = \"{name}\"\npassword = \"{scenario}-password\"\n\
+             phone = [{{ pbx = \"a\", number = \"{number}\", kind = \"{kind}\" }}]\n"
+        )
+    }
+}
+
 /// The house as an administrator describes it: two PBXs with a line between them, and all phones.
 fn house(relays: &[(Site, Relay)], scenarios: &[&Scenario], mirrors: bool) -> String {
     const USER: &str = "host = \"127.0.0.1\"\nusername = \"linedesk\"\nsecret = \"linedesk-ami\"\n";
@@ -154,6 +190,16 @@ fn house(relays: &[(Site, Relay)], scenarios: &[&Scenario], mirrors: bool) -> St
         }
         for scenario in scenarios {
             for number in scenario.phone_numbers(site) {
+                let holder = HOLDERS.iter().find(|holder| holder.number(scenario).is_some_and(|own| own == number));
+                if let Some(holder) = holder {
+                    // At a mirror it is the same phone.
+                    if site == Site::A {
+                        text += &holder.toml(&number);
+                    }
+                    if site == Site::A || mirrors {
+                        continue;
+                    }
+                }
                 let _ = write!(text, "\n[[phone]]\npbx = \"{name}\"\nnumber = \"{number}\"\n");
             }
         }

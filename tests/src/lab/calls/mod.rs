@@ -25,7 +25,7 @@ mod told;
 mod transfers;
 mod trunk;
 
-pub use collected::Collected;
+pub use collected::{Collected, HOLDERS, Holder};
 pub use hall::{Hall, House, Kind, Site};
 pub use recorder::{Recorder, Recording, write_whole};
 pub use run::{Played, Recordings, alone, together};

@@ -1,6 +1,6 @@
 //! The configuration of a PBX with the offices of all scenarios, from the templates in tests/lab/asterisk/calls/.
 
-use super::{Kind, Member, Queue, Scenario, Site};
+use super::{Kind, Member, Office, Queue, Scenario, Site};
 use crate::lab::sip_password;
 
 /// Files for a PBX; what is not among them is as in the office of the other tests.
@@ -57,7 +57,7 @@ impl Scenario {
 
     /// Whether a queue of the phone's own PBX rings it.
     pub fn is_member(&self, site: Site, phone: u8) -> bool {
-        let wanted = [Member::Phone(phone), Member::Hint(phone)];
+        let wanted = [Member::Phone(phone), Member::Hint(phone), Member::Twin(phone)];
         self.queues(site).any(|(_, queue)| queue.members.iter().any(|member| wanted.contains(member)))
     }
 
@@ -67,8 +67,10 @@ impl Scenario {
     }
 
     fn phones(&self, site: Site) -> impl Iterator<Item = (u8, String)> {
-        let count = if site == Site::A { self.office.phones } else { self.office.phones_b };
-        (1..=count).map(move |index| (index, self.phone(site, index)))
+        let Office { phones, phones_b, twins, .. } = self.office;
+        let (own, twins) = if site == Site::A { (phones, 0) } else { (phones_b, twins) };
+        let own = (1..=own).map(move |index| (index, self.phone(site, index)));
+        own.chain((1..=twins).map(|index| (index, self.phone(Site::A, index))))
     }
 
     fn queues(&self, site: Site) -> impl Iterator<Item = (usize, &Queue)> {
@@ -128,6 +130,14 @@ fn interface(site: Site, kind: Kind, scenario: &Scenario, member: Member) -> Str
     let (number, interface, state) = match (member, kind) {
         (Member::Phone(index), Kind::Pjsip) => {
             (own(index), format!("PJSIP/{}", own(index)), format!("PJSIP/{}", own(index)))
+        }
+        (Member::Twin(index), _) => {
+            let number = scenario.phone(Site::A, index);
+            let interface = match kind {
+                Kind::Pjsip => format!("PJSIP/{number}"),
+                Kind::Local => format!("Local/{number}@twins/n"),
+            };
+            (number.clone(), interface, format!("PJSIP/{number}"))
         }
         (Member::Phone(index), Kind::Local) => {
             (own(index), format!("Local/{}@operators/n", own(index)), format!("PJSIP/{}", own(index)))

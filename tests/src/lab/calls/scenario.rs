@@ -29,6 +29,8 @@ pub struct Office {
     pub phones: u8,
     /// Phones at PBX B, 2SS01 and so on.
     pub phones_b: u8,
+    /// Phones of PBX A that are at PBX B too, by the same number: for whom the PBXs are mirrors it is one phone.
+    pub twins: u8,
     /// More lines for a phone's endpoint.
     pub phone_options: &'static [(u8, &'static str)],
     /// Queues, 7SS1 and so on.
@@ -69,14 +71,24 @@ pub enum Member {
     Hint(u8),
     /// A phone of the other PBX, over the trunk with the header.
     Across(u8),
+    /// A phone of PBX A that is at this PBX too.
+    Twin(u8),
     /// Over the trunk without it.
     AcrossBare(u8),
 }
 
 impl Office {
     /// Nothing.
-    pub const NONE: Self =
-        Self { phones: 0, phones_b: 0, phone_options: &[], queues: &[], numbers: "", contexts: "", lot: None };
+    pub const NONE: Self = Self {
+        phones: 0,
+        phones_b: 0,
+        twins: 0,
+        phone_options: &[],
+        queues: &[],
+        numbers: "",
+        contexts: "",
+        lot: None,
+    };
 
     /// One queue and its first phone in it; one more phone for colleagues.
     pub const QUEUE: Self = Self { phones: 2, queues: &[Queue::PLAIN], ..Self::NONE };
@@ -88,7 +100,7 @@ impl Office {
 
     /// Whether it needs the second PBX.
     pub fn needs_b(&self) -> bool {
-        self.phones_b > 0 || self.queues.iter().any(|queue| queue.site == Site::B)
+        self.phones_b > 0 || self.twins > 0 || self.queues.iter().any(|queue| queue.site == Site::B)
     }
 }
 

@@ -66,7 +66,15 @@ impl Stage {
 
     /// A phone of a PBX, registered, and known to be there by whatever queue may ring it.
     pub async fn operator_at(&self, site: Site, index: u8) -> Result<Arc<Phone>> {
-        let number = self.scenario.phone(site, index);
+        self.registered(site, index, self.scenario.phone(site, index)).await
+    }
+
+    /// A phone of PBX A, registered at PBX B by the same number.
+    pub async fn twin(&self, index: u8) -> Result<Arc<Phone>> {
+        self.registered(Site::B, index, self.scenario.phone(Site::A, index)).await
+    }
+
+    async fn registered(&self, site: Site, index: u8, number: String) -> Result<Arc<Phone>> {
         let at = format!("127.{}.{}.{index}:5060", site.digit(), self.scenario.number).parse()?;
         let login = Login { user: number.clone(), password: sip_password(&number) };
         let name = format!("Operator {number}");

@@ -1,5 +1,6 @@
 //! Two PBXs joined by a SIP trunk.
 
+mod mirrored;
 mod queued;
 mod transferred;
 
@@ -15,4 +16,5 @@ pub const SCENARIOS: &[Scenario] = &[
     transferred::ATTENDED,
     transferred::BLIND_BARE,
     transferred::HOME_AGAIN,
+    mirrored::TWICE,
 ];
