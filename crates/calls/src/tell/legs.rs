@@ -204,9 +204,28 @@ impl<'a> Legs<'a> {
             _ => None,
         });
         let (number, name) = said.unwrap_or_default();
+        let number = match self.dialled_out(at).filter(|_| who == Who::Trunk) {
+            Some(out) if number.is_none_or(|said| !same_end(said, out)) => Some(out),
+            _ => number,
+        };
         let own = || self.legs[at].endpoint.split_once('/').map(|(_, name)| name.to_owned());
         let number = number.map(str::to_owned).or_else(|| own().filter(|_| who == Who::Phone));
         (number, name.map(str::to_owned))
+    }
+
+    /// The number that was dialled over a line: where the house's own number leads outside, a call shows only that one.
+    fn dialled_out(&self, at: usize) -> Option<&'a str> {
+        let caller = self.legs[at].dialled_by?;
+        let dialled = self.notes(caller).iter().find_map(|note| match &note.what {
+            What::Dials { dest, dialled } if self.at(*dest) == Some(at) => Some(&**dialled),
+            _ => None,
+        })?;
+        let (_, last) = dialled.rsplit_once('/').unwrap_or(("", dialled));
+        let last = last.strip_prefix("sip:").unwrap_or(last);
+        let number = last.split_once('@').map_or(last, |(number, _)| number);
+        let digits = number.strip_prefix('+').unwrap_or(number);
+        let is_number = digits.len() >= 3 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_number.then_some(number)
     }
 
     pub(super) fn count(&self) -> usize {
@@ -418,6 +437,13 @@ impl<'a> Legs<'a> {
     }
 }
 
+/// Whether two numbers may be one, written in two ways: with a prefix for the line, or for the country.
+fn same_end(one: &str, two: &str) -> bool {
+    let ends =
+        |one: &str, two: &str| !one.is_empty() && two.ends_with(one.get(one.len().saturating_sub(7)..).unwrap_or(one));
+    ends(one, two) || ends(two, one)
+}
+
 fn began_of(channel: &Channel) -> i64 {
     channel.notes.first().map_or(i64::MAX, |note| note.at)
 }
@@ -431,7 +457,15 @@ fn order(uniqueid: &str) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::order;
+    use super::{order, same_end};
+
+    #[test]
+    fn a_prefix_makes_no_other_number() {
+        assert!(same_end("88121234567", "+78121234567"));
+        assert!(same_end("12345", "912345"));
+        assert!(!same_end("5180", "+78121180001"));
+        assert!(!same_end("", "101") && !same_end("Никто", "101"));
+    }
 
     #[test]
     fn ids_are_compared_as_numbers() {

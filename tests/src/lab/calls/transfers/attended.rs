@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::lab::calls::{Member, Office, Queue, Scenario, Stage};
+use super::SECOND_QUEUE;
+use crate::lab::calls::{Office, Scenario, Stage};
 
 pub const TO_OPERATOR: Scenario = Scenario {
     name: "attended-to-operator",
@@ -29,10 +30,6 @@ async fn to_operator(stage: Arc<Stage>) -> Result<()> {
     stage.outcome("transferred after a word; the colleague talked and hung up");
     Ok(())
 }
-
-/// The colleague is found by a queue.
-const SECOND_QUEUE: Office =
-    Office { queues: &[Queue::PLAIN, Queue { members: &[Member::Phone(2)], ..Queue::PLAIN }], ..Office::QUEUE };
 
 pub const TO_QUEUE: Scenario = Scenario {
     name: "attended-to-queue",
@@ -112,57 +109,6 @@ async fn outside(stage: Arc<Stage>) -> Result<()> {
     stage.passes(1_200).await;
     stage.ends(&customer, &[&taken]).await?;
     stage.outcome("transferred after a word to a number outside; the customer hung up");
-    Ok(())
-}
-
-pub const BY_CUSTOMER: Scenario = Scenario {
-    name: "attended-by-customer",
-    number: 34,
-    story: "A customer of the queue talks with an operator, holds, calls another operator directly, talks, and joins the two \
-            operators (REFER with Replaces over the trunk). They talk, and the first hangs up.",
-    office: Office::QUEUE,
-    play: |stage| Box::pin(by_customer(stage)),
-};
-
-async fn by_customer(stage: Arc<Stage>) -> Result<()> {
-    let (ivan, anna, olga) = (stage.customer(1), stage.operator(1).await?, stage.operator(2).await?);
-    let (customer, call) = stage.connects(&ivan, &anna).await?;
-    stage.passes(1_000).await;
-    stage.holds(&customer).await?;
-    let (asked, taken) = stage.calls(&ivan, olga.number(), &olga).await?;
-    stage.passes(800).await;
-    stage.joins(&customer, &asked, &call, &taken).await?;
-    stage.passes(1_000).await;
-    stage.ends(&call, &[&taken]).await?;
-    stage.outcome("the customer joined two operators; the first hung up");
-    Ok(())
-}
-
-pub const HAND_OVER: Scenario = Scenario {
-    name: "hand-over",
-    number: 35,
-    story: "Hand over when answered: a customer of the queue talks with an operator, whose phone holds, rings a colleague, and joins the \
-            two in the moment of the answer. They talk, and the customer hangs up.",
-    office: Office::QUEUE,
-    play: |stage| Box::pin(hand_over(stage)),
-};
-
-async fn hand_over(stage: Arc<Stage>) -> Result<()> {
-    let (ivan, anna, olga) = (stage.customer(1), stage.operator(1).await?, stage.operator(2).await?);
-    let (customer, call) = stage.connects(&ivan, &anna).await?;
-    stage.passes(1_000).await;
-    stage.holds(&call).await?;
-    stage.step(format!("{} calls {}", anna.number(), olga.number()));
-    let asked = anna.dial(olga.number()).await?;
-    let taken = stage.answers(&olga).await?;
-    asked.answered().await?;
-    // Whoever joins within the first milliseconds after the answer, while Asterisk (16 and 22) still connects the two, is in
-    // one call out of five not joined at all: both sit in a bridge without sound, and BridgeEnter is never reported.
-    stage.passes(100).await;
-    stage.joins(&call, &asked, &customer, &taken).await?;
-    stage.passes(1_300).await;
-    stage.ends(&customer, &[&taken]).await?;
-    stage.outcome("handed over at the answer; the customer hung up");
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::lab::calls::{Member, Office, Queue, Scenario, Stage};
+use super::SECOND_QUEUE;
+use crate::lab::calls::{Office, Scenario, Stage};
 
 pub const TO_OPERATOR: Scenario = Scenario {
     name: "blind-to-operator",
@@ -34,7 +35,7 @@ pub const TO_QUEUE: Scenario = Scenario {
     number: 21,
     story: "A customer of the first queue talks with an operator, who sends the customer on to the second queue. There the customer \
             waits again, a colleague answers, they talk, and the colleague hangs up.",
-    office: Office { queues: &[Queue::PLAIN, Queue { members: &[Member::Phone(2)], ..Queue::PLAIN }], ..Office::QUEUE },
+    office: SECOND_QUEUE,
     play: |stage| Box::pin(to_queue(stage)),
 };
 
@@ -73,29 +74,6 @@ async fn outside(stage: Arc<Stage>) -> Result<()> {
     stage.passes(1_200).await;
     stage.ends(&taken, &[&customer]).await?;
     stage.outcome("transferred blind to a number outside, which hung up");
-    Ok(())
-}
-
-pub const BY_CUSTOMER: Scenario = Scenario {
-    name: "blind-by-customer",
-    number: 23,
-    story: "A customer of the queue talks with an operator. The customer's own telephone system sends the operator on (REFER over the \
-            trunk) to another operator's number. The two operators talk, and the second hangs up.",
-    office: Office::QUEUE,
-    play: |stage| Box::pin(by_customer(stage)),
-};
-
-async fn by_customer(stage: Arc<Stage>) -> Result<()> {
-    let (ivan, anna, olga) = (stage.customer(1), stage.operator(1).await?, stage.operator(2).await?);
-    let (customer, call) = stage.connects(&ivan, &anna).await?;
-    stage.passes(1_000).await;
-    stage.sends_on(&customer, olga.number()).await?;
-    let taken = stage.answers(&olga).await?;
-    stage.meet(&call, &taken).await?;
-    customer.ended().await?;
-    stage.passes(1_000).await;
-    stage.ends(&taken, &[&call]).await?;
-    stage.outcome("the customer sent the operator on to another; the other hung up");
     Ok(())
 }
 
