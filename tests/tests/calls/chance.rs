@@ -18,6 +18,11 @@ impl Chance {
         Ok((seed, Self(seed)))
     }
 
+    /// Of a seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A number from `from` to before `to`.
     pub fn among(&mut self, from: u64, to: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

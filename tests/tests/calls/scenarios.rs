@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context as _, Result, ensure};
+use calls::call::{Exit, Outcome};
 use calls::{Call, PbxIx};
 use linedesk_tests::lab::calls::expected::Heard;
-use linedesk_tests::lab::calls::{Hall, Kind, Played, Recording, Scenario, expected, scenarios, together};
+use linedesk_tests::lab::calls::{
+    Hall, Kind, Played, Recording, Scenario, alone, expected, ringall_for_minutes, scenarios, together,
+};
 use linedesk_tests::lab::{Lab, Version};
 
 use crate::chance::Chance;
@@ -14,13 +17,16 @@ use crate::streams::Recorded;
 use crate::streams::laws::{self, MOVED_MS};
 
 /// In so many other orders the same recording is told.
-const ORDERS: usize = 20;
+const ORDERS: u64 = 20;
 
 /// By so much that moves a time which is told, with what rounding adds.
 const MOVED_S: f64 = 0.31;
 
+/// What rounding adds.
+const ROUNDED_S: f64 = 0.01;
+
 /// So often with other events said twice.
-const REPETITIONS: usize = 5;
+const REPETITIONS: u64 = 5;
 
 async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     let lab = Lab::new("calls")?;
@@ -40,6 +46,7 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     }
     let heard = expected::heard(&recordings)?;
     let calls = expected::told_of(&heard)?;
+    rang_a_crowd(&heard, "ringall-21");
     let mut wrong = differences(&all, version, kind, &calls)?;
     let sorted = expected::by_scenario(&calls, &all);
     let stray = calls.len() - sorted.values().map(Vec::len).sum::<usize>();
@@ -56,19 +63,32 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
     }
     assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 
-    let (seed, mut chance) = Chance::new()?;
-    for order in 1..=ORDERS {
-        let told = expected::told_of(&shaken(&heard, &mut chance))?;
-        told_the_same(&all, version, kind, &told, (&sorted, MOVED_S))
-            .with_context(|| format!("seed {seed}, order {order}"))?;
-    }
-    for round in 1..=REPETITIONS {
-        let told = expected::told_of(&said_twice(&heard, &mut chance))?;
-        told_the_same(&all, version, kind, &told, (&sorted, 0.01))
-            .with_context(|| format!("seed {seed}, some said twice, round {round}"))?;
-    }
+    let (seed, _) = Chance::new()?;
+    let retold = |round: u64| {
+        let mut chance = Chance::of(seed + round);
+        let (events, seconds, how) = match round < ORDERS {
+            true => (shaken(&heard, &mut chance), MOVED_S, "in another order"),
+            false => (said_twice(&heard, &mut chance), ROUNDED_S, "some said twice"),
+        };
+        told_the_same(&all, version, kind, &expected::told_of(&events)?, (&sorted, seconds))
+            .with_context(|| format!("seed {seed}, round {round}: {how}"))
+    };
+    let rounds = |odd: u64| (0..ORDERS + REPETITIONS).filter(move |round| round % 2 == odd).try_for_each(&retold);
+    std::thread::scope(|threads| {
+        let odd = threads.spawn(|| rounds(1));
+        rounds(0).and(odd.join().expect("it fails by its result"))
+    })?;
     lab.done();
     Ok(())
+}
+
+/// A call that was many channels and many events.
+fn rang_a_crowd(heard: &[Heard], queue: &str) {
+    let joins = |event: &&Heard| event.2.event() == Some("QueueCallerJoin") && event.2.get("Queue") == Some(queue);
+    let linked = heard.iter().find(joins).and_then(|event| event.2.get("Linkedid")).expect("somebody waited there");
+    let of_call: Vec<_> = heard.iter().filter(|event| event.2.get("Linkedid") == Some(linked)).collect();
+    let channels: HashSet<_> = of_call.iter().filter_map(|event| event.2.get("Uniqueid")).collect();
+    assert!(channels.len() >= 64 && of_call.len() >= 400, "{} channels, {} events", channels.len(), of_call.len());
 }
 
 /// As the files say, and with the times of another telling.
@@ -160,4 +180,49 @@ async fn all_scenarios_with_pjsip_members_on_asterisk_16() -> Result<()> {
 #[ignore = "needs a lab: cargo xtask test --only calls"]
 async fn all_scenarios_with_local_members_on_asterisk_16() -> Result<()> {
     all_at_once(Version::V16, Kind::Local).await
+}
+
+/// 21 phones ring in vain for two minutes.
+async fn rings_for_minutes(version: Version, kind: Kind) -> Result<()> {
+    let lab = Lab::new("minutes")?;
+    let scenario: &'static Scenario = ringall_for_minutes();
+    let hall = Hall::open(&lab, version, kind, &[scenario]).await?;
+    let (played, recordings) = alone(&hall, scenario).await?;
+    let told = played.told?;
+    let heard = expected::heard(&recordings)?;
+    rang_a_crowd(&heard, scenario.name);
+    let calls = expected::told_of(&heard)?;
+    let [call] = &calls[..] else { panic!("{} calls are told", calls.len()) };
+    let [visit] = &call.visits[..] else { panic!("one visit:\n{call}") };
+    assert_eq!(visit.exit, Exit::Timeout, "{call}");
+    assert_eq!(expected::waits(&told, &[call]), None);
+    let rang = told.legs.iter().filter(|leg| leg.direction == "in").count();
+    let in_vain = call.attempts.iter().filter(|attempt| attempt.outcome == Outcome::NotAnswered).count();
+    assert_eq!((call.attempts.len(), in_vain), (rang, rang), "{call}");
+    lab.done();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_all_ring_for_minutes_with_pjsip_members() -> Result<()> {
+    rings_for_minutes(Version::V22, Kind::Pjsip).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_all_ring_for_minutes_with_local_members() -> Result<()> {
+    rings_for_minutes(Version::V22, Kind::Local).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_all_ring_for_minutes_with_pjsip_members_on_asterisk_16() -> Result<()> {
+    rings_for_minutes(Version::V16, Kind::Pjsip).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_all_ring_for_minutes_with_local_members_on_asterisk_16() -> Result<()> {
+    rings_for_minutes(Version::V16, Kind::Local).await
 }

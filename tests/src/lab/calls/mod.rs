@@ -38,6 +38,11 @@ pub fn scenarios() -> Vec<&'static Scenario> {
     [queue::SCENARIOS, transfers::SCENARIOS, others::SCENARIOS, trunk::SCENARIOS].into_iter().flatten().collect()
 }
 
+/// One that takes minutes, and is not among them.
+pub fn ringall_for_minutes() -> &'static Scenario {
+    &queue::RINGALL_MINUTES
+}
+
 /// Those of these names.
 pub fn named(names: &[&str]) -> Vec<&'static Scenario> {
     scenarios().into_iter().filter(|scenario| names.contains(&scenario.name)).collect()

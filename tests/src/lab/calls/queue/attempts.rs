@@ -1,5 +1,6 @@
 //! Phones that ring in vain.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,16 @@ async fn declined(stage: Arc<Stage>) -> Result<()> {
 
 const CROWD: u8 = 21;
 
+const EVERYBODY: [Member; CROWD as usize] = {
+    let mut members = [Member::Phone(0); CROWD as usize];
+    let mut index = 0;
+    while index < CROWD {
+        members[index as usize] = Member::Phone(index + 1);
+        index += 1;
+    }
+    members
+};
+
 pub const RINGALL: Scenario = Scenario {
     name: "ringall-21",
     number: 12,
@@ -75,40 +86,46 @@ pub const RINGALL: Scenario = Scenario {
         queues: &[Queue {
             strategy: "ringall",
             options: "timeout = 3\nretry = 1",
-            members: &{
-                let mut members = [Member::Phone(0); CROWD as usize];
-                let mut index = 0;
-                while index < CROWD {
-                    members[index as usize] = Member::Phone(index + 1);
-                    index += 1;
-                }
-                members
-            },
+            members: &EVERYBODY,
             timeout: 15,
             ..Queue::PLAIN
         }],
         ..Office::NONE
     },
-    play: |stage| Box::pin(ringall(stage)),
+    play: |stage| Box::pin(ringall(stage, Duration::from_secs(15), 3..=5)),
 };
 
-async fn ringall(stage: Arc<Stage>) -> Result<()> {
+/// Too long for a suite that is run each time.
+pub const RINGALL_MINUTES: Scenario = Scenario {
+    name: "ringall-for-minutes",
+    number: 92,
+    story: "The queue rings all of 21 operators at once, for fifteen seconds, again and again. Nobody answers. After two minutes the \
+            customer is sent away.",
+    office: Office {
+        phones: CROWD,
+        queues: &[Queue { strategy: "ringall", members: &EVERYBODY, timeout: 120, ..Queue::PLAIN }],
+        ..Office::NONE
+    },
+    play: |stage| Box::pin(ringall(stage, Duration::from_secs(120), 7..=8)),
+};
+
+async fn ringall(stage: Arc<Stage>, lasts: Duration, rounds: RangeInclusive<usize>) -> Result<()> {
     let ivan = stage.customer(1);
     let mut crowd = Vec::new();
     for index in 1..=CROWD {
         crowd.push(stage.operator(index).await?);
     }
     let customer = stage.join(&ivan, 1).await?;
-    customer.ended_within(Duration::from_secs(25)).await?;
+    customer.ended_within(lasts + Duration::from_secs(10)).await?;
     stage.left(&customer, 1, "timeout", None);
     for operator in &crowd {
         let rang = operator.legs().len();
-        ensure!((3..=5).contains(&rang), "{} was to ring three to five times, and did {rang} times", operator.number());
+        ensure!(rounds.contains(&rang), "{} was to ring {rounds:?} times, and did {rang} times", operator.number());
         for _ in 0..rang {
             operator.rings().await?.ended().await?;
         }
     }
-    stage.outcome("21 phones rang in vain for fifteen seconds; hung up by the PBX");
+    stage.outcome("21 phones rang in vain, again and again; hung up by the PBX");
     Ok(())
 }
 

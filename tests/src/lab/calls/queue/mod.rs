@@ -5,6 +5,8 @@ mod attempts;
 mod left;
 mod several;
 
+pub use attempts::RINGALL_MINUTES;
+
 use super::Scenario;
 
 pub const SCENARIOS: &[Scenario] = &[
