@@ -12,7 +12,7 @@ use crate::tenant::TenantOptions;
 const TEMPLATE: &str = include_str!("config.toml");
 
 /// Keys, for the nearest name of an unknown one.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "listen",
     "data",
     "database",
@@ -22,6 +22,7 @@ const KEYS: [&str; 13] = [
     "log",
     "log_dir",
     "session_idle_hours",
+    "waiting_mib",
     "away_pause_s",
     "away_offline_s",
     "grace_s",
@@ -108,6 +109,9 @@ pub struct Config {
     #[serde(default = "default_session_idle_hours")]
     pub session_idle_hours: u32,
     /// See the file that `init` writes.
+    #[serde(default = "default_waiting_mib")]
+    pub waiting_mib: u32,
+    /// See the file that `init` writes.
     #[serde(default = "default_away_pause_s")]
     pub away_pause_s: u32,
     /// See the file that `init` writes.
@@ -126,6 +130,9 @@ fn default_log() -> String {
 }
 fn default_session_idle_hours() -> u32 {
     16
+}
+fn default_waiting_mib() -> u32 {
+    1_024
 }
 fn default_away_pause_s() -> u32 {
     300
@@ -244,6 +251,7 @@ impl Config {
                 day_offset_ms: i64::from(self.day_offset_min) * 60_000,
             },
             session_idle_ms: seconds(self.session_idle_hours) * 3600,
+            waiting_bytes: u64::from(self.waiting_mib) << 20,
         }
     }
 

@@ -30,6 +30,8 @@ pub struct TenantOptions {
     pub timing: Timing,
     /// A session not seen for so long is over.
     pub session_idle_ms: i64,
+    /// So much may wait on disk while the database is away, besides the journal.
+    pub waiting_bytes: u64,
 }
 
 /// Why a tenant cannot start.
@@ -101,7 +103,8 @@ impl Running {
         let hub = Hub::start();
         let house = House::of(&config, &store.attributes().await?);
         let (to_live, live) = mpsc::unbounded_channel();
-        let collecting = Collecting::start(store.clone(), &options.store.data_dir, &house, to_live);
+        let collecting =
+            Collecting::start(store.clone(), &options.store.data_dir, options.waiting_bytes, &house, to_live);
         let showing = tokio::spawn(calls::run(hub.clone(), live));
         let parts = DeskParts {
             floor,

@@ -44,6 +44,8 @@ struct Shared {
     journals: PathBuf,
     /// Directory of the raw material.
     raw: PathBuf,
+    /// So many bytes may wait in a file while the database is away.
+    waiting_bytes: u64,
     live: mpsc::UnboundedSender<Live>,
     wanted: Mutex<Wanted>,
     running: Mutex<BTreeMap<String, Running>>,
@@ -70,12 +72,19 @@ struct Running {
 impl Collecting {
     /// Starts them. What was collected by PBXs that are no longer together, or no longer there, is told to its end.
     #[must_use]
-    pub fn start(store: Store, data_dir: &Path, house: &House, live: mpsc::UnboundedSender<Live>) -> Self {
+    pub fn start(
+        store: Store,
+        data_dir: &Path,
+        waiting_bytes: u64,
+        house: &House,
+        live: mpsc::UnboundedSender<Live>,
+    ) -> Self {
         let (journals, raw) = (data_dir.join("calls").join("journal"), Raw::directory(data_dir));
         let wanted = Mutex::new(Wanted { house: house.clone(), failures: BTreeMap::new() });
         let (notices, noticing) = Notices::start(store.clone());
         let noticing = Mutex::new(Some(noticing));
-        let shared = Shared { store, journals, raw, live, wanted, running: Mutex::default(), notices, noticing };
+        let shared =
+            Shared { store, journals, raw, waiting_bytes, live, wanted, running: Mutex::default(), notices, noticing };
         let collecting = Self { shared: Arc::new(shared) };
         for name in collecting.left_behind(house) {
             match collecting.try_begin(&name, &[], house) {
@@ -214,6 +223,7 @@ impl Collecting {
             collector: collector.handle().downgrade(),
             raw: Raw::in_directory(&self.shared.raw.join(name)),
             directory,
+            waiting_bytes: self.shared.waiting_bytes,
             live: self.shared.live.clone(),
             notices: self.shared.notices.clone(),
             state,

@@ -64,6 +64,8 @@ pub struct Keeper {
     pub raw: Raw,
     /// Where what does not fit into memory or database goes.
     pub directory: PathBuf,
+    /// So much of it while the database is away; what is more stands in the collector's journal alone.
+    pub waiting_bytes: u64,
     /// Who looks on.
     pub live: mpsc::UnboundedSender<Live>,
     /// Who looks through what is stored for what nobody knows.
@@ -90,6 +92,10 @@ struct Work {
     keeper: Keeper,
     waiting: VecDeque<Waiting>,
     overflow: Option<Overflow>,
+    /// Calls that wait nowhere but in the journal.
+    in_journal: usize,
+    /// The collector was told that another one goes on with these.
+    again: bool,
     put: Option<Put>,
     reserve: Option<Reserve>,
     /// Nothing is tried before.
@@ -110,6 +116,8 @@ impl Keeper {
             keeper: self,
             waiting: VecDeque::new(),
             overflow: None,
+            in_journal: 0,
+            again: false,
             put: None,
             reserve: None,
             try_at: None,
@@ -193,7 +201,7 @@ impl Work {
         }
         self.refill();
         if self.waiting.is_empty() {
-            return;
+            return self.tell_again();
         }
         let count = if self.alone > 0 { 1 } else { AT_ONCE.min(self.waiting.len()) };
         let calls: Vec<Waiting> = self.waiting.drain(..count).collect();
@@ -203,6 +211,17 @@ impl Work {
             let result = store.put_calls(&ended, now_ms()).await.map(drop);
             (places.into_iter().zip(ended).collect(), result)
         }));
+    }
+
+    /// The database has taken all but what stands in the journal alone: the collector begins anew with that.
+    fn tell_again(&mut self) {
+        let well = self.keeper.state.borrow().database.is_none();
+        let calls = self.in_journal;
+        if well && calls > 0 && !std::mem::replace(&mut self.again, true) {
+            // One that is gone needs to know nothing.
+            let _ = self.keeper.collector.tell(Input::Again);
+            tracing::info!(calls, "{calls} calls for which no room was left beside the journal are told again from it");
+        }
     }
 
     /// From the file into memory, where there is room again.
@@ -253,6 +272,18 @@ impl Work {
         let behind = self.overflow.as_ref().is_some_and(|overflow| !overflow.is_empty());
         if !behind && self.waiting.len() < IN_MEMORY {
             self.waiting.push_back(call);
+            return;
+        }
+        let away = self.keeper.state.borrow().database.is_some();
+        if away && self.overflow.as_ref().is_some_and(|overflow| overflow.bytes() >= self.keeper.waiting_bytes) {
+            if self.in_journal == 0 {
+                tracing::error!(
+                    waiting = self.waiting(),
+                    "as many calls wait for the database as may by `waiting_mib`; those that end now stand in the journal alone and are \
+                     told again from there when it is back"
+                );
+            }
+            self.in_journal += 1;
             return;
         }
         let path = self.waiting_file();
@@ -388,7 +419,7 @@ impl Work {
     }
 
     fn show(&self) {
-        let waiting = self.waiting();
+        let waiting = self.waiting() + self.in_journal;
         self.keeper.state.send_if_modified(|state| std::mem::replace(&mut state.waiting, waiting) != waiting);
     }
 }

@@ -33,8 +33,12 @@ fn house() -> House {
 }
 
 fn start(store: &Store, data: &Path) -> (Collecting, mpsc::UnboundedReceiver<Live>) {
+    start_with(store, data, u64::MAX)
+}
+
+fn start_with(store: &Store, data: &Path, waiting_bytes: u64) -> (Collecting, mpsc::UnboundedReceiver<Live>) {
     let (to, live) = mpsc::unbounded_channel();
-    (Collecting::start(store.clone(), data, &house(), to), live)
+    (Collecting::start(store.clone(), data, waiting_bytes, &house(), to), live)
 }
 
 /// Says calls, all over by now.
@@ -222,7 +226,7 @@ async fn a_federation_that_is_no_more_leaves_raw_material_alone(database: TestDa
     // Of a process that was killed.
     std::fs::write(data.path().join("calls/journal/0/waiting"), "+79001234567").unwrap();
     let (to, _live) = mpsc::unbounded_channel();
-    let collecting = Collecting::start(store.clone(), data.path(), &of(&[&[OTHER]]), to);
+    let collecting = Collecting::start(store.clone(), data.path(), u64::MAX, &of(&[&[OTHER]]), to);
     mended(&collecting, || !collecting.states().contains_key("0")).await;
     assert!(!data.path().join("calls/journal/0").exists());
     assert!(data.path().join("calls/raw/0").read_dir().unwrap().count() > 0);
@@ -282,6 +286,42 @@ async fn a_database_that_lets_nobody_in_loses_no_call_on_postgres() {
     assert_eq!(collecting.states()["0"].refused, 0);
     each_once(&store, 20).await;
     collecting.stop().await;
+}
+
+/// Away for longer than the room on disk lasts: what ended then is told from the journal when it is back, and what goes on goes on.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_waits_on_disk_is_bounded_on_postgres() {
+    use crate::store::databases::cluster::Own;
+    const ROOM: u64 = 100_000;
+    const CALLS: usize = 1_400;
+    let (mut server, data) = (Own::start().await, tempfile::tempdir().unwrap());
+    let location = server.url().parse().unwrap();
+    let options =
+        StoreOptions { location, patience: Duration::from_millis(500), ..StoreOptions::new(data.path().join("data")) };
+    let store = Store::create(&options).await.unwrap();
+    let (collecting, _live) = start_with(&store, data.path(), ROOM);
+    say(&collecting, 0..1);
+    until(&collecting, |state| state.figures.repeated >= 1 && state.figures.calls == 0 && state.waiting == 0).await;
+    server.kill();
+    say(&collecting, 1..2);
+    until(&collecting, |state| state.database.is_some()).await;
+    say(&collecting, 2..CALLS);
+    until(&collecting, |state| state.waiting == CALLS - 1).await;
+    let long = std::fs::metadata(data.path().join("calls/journal/0/waiting")).unwrap().len();
+    assert!((ROOM..ROOM * 2).contains(&long), "{long} bytes wait, and the others stand in the journal alone");
+    let before = collecting.handle(HERE).unwrap();
+    let events = || super::tests::events(CALLS).into_iter().enumerate();
+    let began = ami::now_us() / 1000 - 500_000;
+    let events = || events().map(|(step, message)| (began + step as i64 * 100, message));
+    assert!(before.tell(Input::Events(PbxIx(0), events().take(60).collect())));
+    until(&collecting, |state| state.figures.calls == 1).await;
+    server.start_again().await;
+    mended(&collecting, || collecting.handle(HERE).is_some_and(|now| !now.is(&before))).await;
+    assert!(collecting.handle(HERE).unwrap().tell(Input::Events(PbxIx(0), events().skip(60).collect())));
+    until(&collecting, |state| state.database.is_none() && state.waiting == 0 && state.figures.calls == 0).await;
+    collecting.stop().await;
+    each_once(&store, CALLS + 1).await;
 }
 
 /// Killed in the middle of the load, away for a while, and back: nothing is lost, memory is bounded, the state says so.

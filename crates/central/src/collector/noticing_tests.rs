@@ -177,7 +177,7 @@ async fn calls_and_looks_of_a_pbx_are_noticed_on_their_way(database: TestDatabas
     let data = tempfile::tempdir().unwrap();
     let (to, _live) = mpsc::unbounded_channel();
     let house = House { federations: vec![vec![pbx]], directory: Arc::new(Trunks), attributes: Vec::new() };
-    let collecting = Collecting::start(store.clone(), data.path(), &house, to);
+    let collecting = Collecting::start(store.clone(), data.path(), u64::MAX, &house, to);
     let handle = collecting.handle(pbx).unwrap();
     let (now_ms, ix) = (ami::now_us() / 1000, PbxIx(1));
     let events = crate::collector::tests::events(1).into_iter().enumerate();

@@ -65,6 +65,12 @@ impl Overflow {
         self.count
     }
 
+    /// How long the file is.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.write_at
+    }
+
     /// Whether none waits in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -99,6 +99,8 @@ pub enum Input {
     Close,
     /// A call that was told at this place is stored.
     Stored(Place),
+    /// It ends here: what its journal holds is told by who begins with it.
+    Again,
 }
 
 /// Our time, which never goes back.
@@ -309,6 +311,8 @@ struct Work {
     broken: bool,
     /// It ends when nothing is left.
     closing: bool,
+    /// Another one goes on.
+    again: bool,
     asked_for_ids: bool,
     figures: Figures,
     told: Instant,
@@ -338,6 +342,7 @@ impl Work {
             said_ms: 0,
             broken: false,
             closing: false,
+            again: false,
             asked_for_ids: false,
             figures: Figures::default(),
             told: Instant::now(),
@@ -372,7 +377,7 @@ impl Work {
             self.keep();
             self.tell(inputs.is_empty(), over);
             self.turn();
-            if over || self.outputs.is_closed() || self.is_clear() {
+            if over || self.again || self.outputs.is_closed() || self.is_clear() {
                 return;
             }
         }
@@ -437,6 +442,7 @@ impl Work {
                 self.closing = true;
             }
             Input::Stored(place) => self.journal.stored(place),
+            Input::Again => self.again = true,
         }
     }
 

@@ -263,7 +263,7 @@ async fn a_pbx_is_told_which_lines_lead_to_others(mut house: House) {
         )
     };
     let told = async |house: &mut House| loop {
-        if let PbxCommand::Lines(lines) = house.pbx.command().await {
+        if let PbxCommand::AskDialogs(lines) = house.pbx.command().await {
             break lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>();
         }
     };

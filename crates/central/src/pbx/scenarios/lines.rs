@@ -11,7 +11,7 @@ use super::{Pbx, answer, calls};
 fn the_call_ids_of_lines_to_other_pbxs_are_asked_for() {
     let mut pbx = Pbx::new(false);
     let lines = ["PJSIP/station", "SIP/old-*"].map(|line| NamePattern::try_from(line.to_owned()).unwrap());
-    let effects = pbx.machine.lines(lines.into());
+    let effects = pbx.machine.ask_dialogs(lines.into());
     pbx.take(effects);
     pbx.connect("06:00:00", "");
     pbx.sent.clear();

@@ -106,7 +106,7 @@ pub const RINGALL_MINUTES: Scenario = Scenario {
         queues: &[Queue { strategy: "ringall", members: &EVERYBODY, timeout: 120, ..Queue::PLAIN }],
         ..Office::NONE
     },
-    play: |stage| Box::pin(ringall(stage, Duration::from_secs(120), 7..=8)),
+    play: |stage| Box::pin(ringall(stage, Duration::from_secs(120), 7..=12)),
 };
 
 async fn ringall(stage: Arc<Stage>, lasts: Duration, rounds: RangeInclusive<usize>) -> Result<()> {
