@@ -60,6 +60,7 @@ async fn central_stores_each_call_once_as_it_was() -> Result<()> {
 /// phone that is registered at both PBXs had so many.
 async fn whose(stored: &Collected, played: &[Played], mirrored: usize) -> Result<()> {
     let list = stored.central.run(&["call", "list", "2000-01-01", "2100-01-01"], "").await?;
+    assert_eq!(list.matches("  s@menu-58: menu\n").count(), 1, "by the rule of the house, in\n{list}");
     for holder in &HOLDERS {
         let played = played.iter().find(|played| played.scenario.name == holder.scenario).context("it was played")?;
         let number = played.scenario.phone(Site::A, 1);

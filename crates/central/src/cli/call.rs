@@ -1,14 +1,17 @@
 //! `linedesk-central call`: past ones as they were told, and told again.
 
 use anyhow::bail;
+use central_api::QueueId;
 
 use super::arguments::CallCommand;
+use super::classification::word;
 use super::customer::person;
 use super::say;
+use crate::classify::{Meaning, Verdict, What};
 use crate::clock::now_ms;
 use crate::collector::{House, Teller};
 use crate::config::Config;
-use crate::directory::{Behind, Directory};
+use crate::directory::{Behind, Directory, ExternalNumberId};
 use crate::store::{Configuration, Listing, Store, StoredCall, shown_utc};
 
 /// Carries it out.
@@ -105,9 +108,29 @@ impl<'s> Printing<'s> {
             let operator = operator.map_or("nobody signed in", |row| row.user.display_name.as_str());
             say(&format!("  at {}: {operator}", party.endpoint))?;
         }
+        for (step, verdict) in self.directory.way(&stored.call) {
+            let what = match verdict {
+                Verdict::Known { meaning, .. } => self.meaning(meaning),
+                Verdict::Unknown => "nobody has said what this is".to_owned(),
+            };
+            say(&format!("  {}@{}: {what}", step.exten, step.context))?;
+        }
         for join in &stored.call.joins {
             say(&format!("  {} is one call with {}: {}", join.two, join.one, join.reason.words()))?;
         }
         Ok(())
+    }
+
+    /// `queue Support`.
+    fn meaning(&self, Meaning { what, id }: Meaning) -> String {
+        let queue = |id| self.config.queues.get(&QueueId(id)).map(|queue| queue.name.clone());
+        let number =
+            |id| self.config.house.external_numbers.get(&ExternalNumberId(id)).map(|number| number.name.clone());
+        let name = id.and_then(|id| match what {
+            What::Queue => queue(id),
+            What::ExternalNumber => number(id),
+            _ => None,
+        });
+        word(&what) + &name.map_or_else(String::new, |name| format!(" {name}"))
     }
 }

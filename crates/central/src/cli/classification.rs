@@ -86,6 +86,6 @@ fn seen(entry: &Entry) -> String {
 }
 
 /// A word of a small enum, as files write it.
-fn word<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use calls::call::{Call, Direction, Party, Who};
 use central_api::PbxId;
 
 use crate::classify::{Sighting, Sightings, Verdict};
-use crate::directory::{Directory, InCalls, Known, Shown, named, pbx_id};
+use crate::directory::{CameBy, Directory, InCalls, Known, Shown, named, pbx_id};
 use crate::store::{Attribute, Numbers, Text};
 
 /// So many places or names wait to be stored; when there are more, what is new has to wait for the next time it is seen.
@@ -88,7 +88,7 @@ impl Unknown {
     pub(super) fn look_at(&mut self, call: &Call, known: &Knowledge) {
         let numbers = Numbers::of(call);
         if let Some(caller) = call.parties.get(call.caller) {
-            self.way(call, caller, &numbers, known);
+            self.way(call, &numbers, known);
             self.dialled(call, caller, known);
         }
         self.endpoints(call, &numbers, known);
@@ -103,14 +103,8 @@ impl Unknown {
     }
 
     /// The caller's way through the dialplan, where no rule knows it.
-    fn way(&mut self, call: &Call, caller: &Party, numbers: &Numbers<'_>, known: &Knowledge) {
-        let pbx = pbx_id(calls::PbxIx(caller.pbx));
-        let trunk = match known.directory.find(pbx, &caller.endpoint) {
-            Some(Known::Line(line, _)) => known.directory.line(line).map(|line| line.trunk().to_owned()),
-            _ => None,
-        };
-        // A span of analogue lines has the number that was dialled in each of its names.
-        let channel = named(&caller.endpoint).unwrap_or_else(|| caller.endpoint.clone());
+    fn way(&mut self, call: &Call, numbers: &Numbers<'_>, known: &Knowledge) {
+        let Some(CameBy { pbx, channel, trunk }) = known.directory.came_by(call) else { return };
         for step in &call.steps {
             let theirs = |text: &str, kind| matches!(numbers.apart(text, kind, |_| Some(0)), Cow::Owned(_));
             let of_customer = step.exten.len() > 2 && theirs(&step.exten, Text::Dialled);

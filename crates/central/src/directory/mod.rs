@@ -17,6 +17,7 @@ mod projects;
 mod rule_dates;
 mod settings;
 mod template;
+mod way;
 
 pub use assignment::{Assignment, Assignments, LongAgo, Why};
 pub use at_pbx::{Directory, Known};
@@ -35,6 +36,7 @@ pub use rule_dates::{Said, Step, steps};
 pub(crate) use settings::is_understood;
 pub use settings::{Scope, ServiceLevelTarget, ServiceLevelWithin, Setting, Settings, ShortCall, Tracked};
 pub use template::{MemberTemplate, NotATemplate};
+pub(crate) use way::CameBy;
 
 use calls::PbxIx;
 use central_api::PbxId;

@@ -2,14 +2,17 @@
 
 use crate::databases::{TestDatabase, on_both_engines};
 use crate::directory::{HOUSE, apply, pbx};
+use calls::{Call, Ended};
 use central_api::PbxId;
-use linedesk_central::classify::{Sighting, Sightings, Verdict, What};
+use linedesk_central::classify::{Meaning, Sighting, Sightings, Verdict, What};
 use linedesk_central::store::Store;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 on_both_engines!(
     TestDatabase:
     what_is_said_holds_from_its_date,
+    a_rule_that_was_missing_tells_past_calls,
     what_nobody_said_is_in_the_inbox_until_somebody_does,
     the_inbox_is_bounded_and_says_so,
 );
@@ -77,6 +80,49 @@ async fn what_is_said_holds_from_its_date(database: TestDatabase) {
         let refused = apply_at(&store, &text, 9 * DAY_MS).await.unwrap_err().to_string();
         assert!(refused.contains(why), "{refused}");
     }
+}
+
+/// A call is stored, and then somebody says what the places were that it came through.
+async fn a_rule_that_was_missing_tells_past_calls(database: TestDatabase) {
+    let store = database.store().await;
+    apply(&store, HOUSE).await.unwrap();
+    let main = pbx(&store, "main").await;
+    let call: Call = serde_json::from_value(json!({
+        "direction": "incoming", "caller": 0, "dialled": "84951234567", "began_ms": DAY_MS, "answered_ms": null,
+        "ended_ms": DAY_MS + 9_000, "ended_by": { "by": "pbx" }, "cause": 16, "originated": false,
+        "parties": [{ "who": "trunk", "pbx": main.0, "endpoint": "PJSIP/trunk-a", "number": "+79001234567", "name": null,
+            "sip_call_ids": [], "channels": ["1795469755.1"] }],
+        "visits": [], "attempts": [], "talks": [], "moves": [], "listens": [], "attributes": [], "joins": [],
+        "steps": [
+            { "at_ms": DAY_MS, "context": "from-trunk", "exten": "84951234567", "keys": "" },
+            { "at_ms": DAY_MS + 1_000, "context": "ivr-5", "exten": "s", "keys": "2" },
+            { "at_ms": DAY_MS + 5_000, "context": "ext-queues", "exten": "700", "keys": "" },
+        ],
+        "waited_ms": 0, "talked_ms": 0, "connected_ms": 0,
+    }))
+    .unwrap();
+    store.put_calls(&[Ended { id: 7, absorbed: Vec::new(), call }], DAY_MS).await.unwrap();
+    let way = async || {
+        let (directory, stored) = (store.directory().await.unwrap(), store.call(7).await.unwrap().unwrap());
+        let what = |verdict| match verdict {
+            Verdict::Known { meaning: Meaning { what, .. }, .. } => Some(what),
+            Verdict::Unknown => None,
+        };
+        directory.way(&stored.call).into_iter().map(|(_, verdict)| what(verdict)).collect::<Vec<_>>()
+    };
+    assert_eq!(way().await, [None; 3]);
+    let menu = "[[classification]]\npbx = \"main\"\ncontext = \"ivr-*\"\nwhat = \"menu\"\n";
+    apply_at(&store, &(rule("what = \"queue\"\nqueue = \"support\"\nvalid_from = 1970-01-01") + menu), 9 * DAY_MS)
+        .await
+        .unwrap();
+    assert_eq!(way().await, [None, Some(What::Menu), Some(What::Queue)]);
+    let by_trunk =
+        "[[classification]]\npbx = \"main\"\nexten = \"_8.\"\ntrunk = \"city\"\nwhat = \"external-number\"\n";
+    let later =
+        "[[classification]]\npbx = \"main\"\ncontext = \"ivr-*\"\nwhat = \"service\"\nvalid_from = 1970-01-05\n";
+    apply_at(&store, by_trunk, 9 * DAY_MS).await.unwrap();
+    apply_at(&store, later, 9 * DAY_MS).await.unwrap();
+    assert_eq!(way().await, [Some(What::ExternalNumber), Some(What::Menu), Some(What::Queue)], "as it was then");
 }
 
 async fn what_nobody_said_is_in_the_inbox_until_somebody_does(database: TestDatabase) {

@@ -204,6 +204,9 @@ fn house(relays: &[(Site, Relay)], scenarios: &[&Scenario], mirrors: bool) -> St
             }
         }
     }
+    if scenarios.iter().any(|scenario| scenario.name == "menu-background") {
+        text += "\n[[classification]]\npbx = \"a\"\ncontext = \"menu-*\"\nwhat = \"menu\"\n";
+    }
     for (field, personal) in [("Number", true), ("Queue", false), ("Reason", false)] {
         let _ = write!(
             text,
