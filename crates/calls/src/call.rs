@@ -383,4 +383,16 @@ pub struct Call {
     pub connected_ms: i64,
     /// Why these channels are one call.
     pub joins: Vec<Joined>,
+    /// How the clocks of its PBXs went when it was told; of a PBX that gives its events no time nothing is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<Clock>,
+}
+
+/// The clock of a PBX. All instants of a call are by our own clock; what the PBX called an instant is so much later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Which.
+    pub pbx: u32,
+    /// By how much it is ahead of ours; less than 0: behind.
+    pub ahead_ms: i64,
 }

@@ -41,6 +41,11 @@ async fn central_stores_each_call_once_as_it_was() -> Result<()> {
         differences(&heard, &doubled).iter().map(|wrong| format!("with two links, of which one broke: {wrong}")),
     );
     assert!(wrong.is_empty(), "{} of {} calls are stored otherwise:\n{}", wrong.len(), heard.len(), wrong.join("\n"));
+    let own_time = |call: &Call| {
+        let clock = |pbx| call.clocks.iter().find(|clock| clock.pbx == pbx);
+        call.parties.iter().all(|party| clock(party.pbx).is_some_and(|clock| clock.ahead_ms.abs() < 1_000))
+    };
+    assert!(once.iter().chain(&doubled).all(own_time), "the PBX's own time can be told of each call");
     // Without the header the Call-ID joins the halves, for certain: central asks for it on the lines between its PBXs.
     let probable = |call: &&Call| call.joins.iter().any(|join| join.reason == JoinReason::NumberAndTime);
     let certain = |call: &&Call| call.joins.iter().any(|join| join.reason == JoinReason::SipCallId);

@@ -49,6 +49,8 @@ pub(crate) struct Pbx {
     /// Until when it was heard, and what of that is in the journal.
     heard_ms: i64,
     heard_kept_ms: i64,
+    /// By how much its clock is ahead of ours.
+    ahead_ms: Option<i64>,
 }
 
 /// Figures of an assembly, for whoever watches it.
@@ -268,6 +270,15 @@ impl Assembly {
     /// Ids that were told of what turned out to be no call, since the last time.
     pub fn take_void(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.void)
+    }
+
+    /// By how much the clock of a PBX is ahead of ours, from now on.
+    pub fn clock(&mut self, pbx: PbxIx, ahead_ms: i64) {
+        self.pbx_mut(pbx).ahead_ms = Some(ahead_ms);
+    }
+
+    pub(crate) fn clock_of(&self, pbx: PbxIx) -> Option<i64> {
+        self.pbx(pbx)?.ahead_ms
     }
 
     /// How much there is.

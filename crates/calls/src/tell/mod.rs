@@ -10,9 +10,10 @@ mod moves;
 mod talks;
 mod visits;
 
+use crate::PbxIx;
 use crate::assembly::{Assembly, Group};
 use crate::call::{
-    Attempt, Attribute, Call, Direction, Directory, Joined, Listen, Move, MoveKind, PartyIx, Step, Visit, Who,
+    Attempt, Attribute, Call, Clock, Direction, Directory, Joined, Listen, Move, MoveKind, PartyIx, Step, Visit, Who,
 };
 use crate::note::What;
 use legs::Legs;
@@ -70,8 +71,16 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         talked_ms,
         connected_ms,
         joins: joins(assembly, group),
+        clocks: clocks(assembly, &legs),
         parties: legs.parties,
     })
+}
+
+fn clocks(assembly: &Assembly, legs: &Legs<'_>) -> Vec<Clock> {
+    let mut pbxs: Vec<PbxIx> = (0..legs.count()).map(|leg| legs.leg(leg).channel.pbx).collect();
+    pbxs.sort_unstable();
+    pbxs.dedup();
+    pbxs.into_iter().filter_map(|pbx| Some(Clock { pbx: pbx.0, ahead_ms: assembly.clock_of(pbx)? })).collect()
 }
 
 /// The union of the times in which the caller waited for somebody, in queues, while a phone rang, in the parking lot: a wait within

@@ -149,8 +149,9 @@ impl Teller<'_> {
                 }
                 // Who was forgotten stays so.
                 Some(stored) if stored.forgotten || alike(&stored.call, &ended.call) => again.same += 1,
-                Some(_) => {
-                    self.store.correct_call(ended.id, &ended.call, why, now_ms).await?;
+                Some(stored) => {
+                    let call = Call { clocks: stored.call.clocks, ..ended.call };
+                    self.store.correct_call(ended.id, &call, why, now_ms).await?;
                     again.corrected += 1;
                 }
             }
@@ -159,9 +160,9 @@ impl Teller<'_> {
     }
 }
 
-/// But for attributes, of which only those are stored that the catalogue names.
+/// But for attributes, of which only those are stored that the catalogue names, and clocks, of which the raw material says nothing.
 fn alike(one: &Call, two: &Call) -> bool {
-    let bare = |call: &Call| Call { attributes: Vec::new(), ..call.clone() };
+    let bare = |call: &Call| Call { attributes: Vec::new(), clocks: Vec::new(), ..call.clone() };
     bare(one) == bare(two)
 }
 

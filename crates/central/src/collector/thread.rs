@@ -396,7 +396,10 @@ impl Work {
                 for (at, message) in &events {
                     self.assembly.event(pbx, *at, &Event::read(message));
                 }
-                if let Some((at, _)) = events.last() {
+                if let Some((at, message)) = events.last() {
+                    if let Some(us) = message.timestamp_us() {
+                        self.assembly.clock(pbx, us / 1000 - at);
+                    }
                     self.assembly.heard(pbx, *at);
                     self.said_ms = *at;
                     self.behind.entry(pbx).and_modify(|known| *known = *at);

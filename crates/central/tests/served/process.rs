@@ -377,6 +377,7 @@ async fn a_customer_is_shown_handed_out_and_erased(install: Install) {
         talked_ms: 0,
         connected_ms: 0,
         joins: vec![],
+        clocks: vec![],
     };
     store.put_calls(&[Ended { id: 7, absorbed: vec![], call }], 1_795_176_010_000).await.unwrap();
     let run = async |verb: &str, number: &str| install.run(&["customer", verb, number], "").await;

@@ -176,6 +176,7 @@ fn call(began_ms: i64, rung_ms: i64, pbx: u32) -> Call {
         talked_ms: 0,
         connected_ms: 0,
         joins: Vec::new(),
+        clocks: Vec::new(),
     }
 }
 

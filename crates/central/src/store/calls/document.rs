@@ -2,7 +2,7 @@
 //! Short on purpose, since there is one for each call of years: instants count from the call's begin, uniqueids stand once.
 
 use calls::Call;
-use calls::call::{Joined, Step};
+use calls::call::{Clock, Joined, Step};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -30,6 +30,9 @@ pub struct Document<'c> {
     /// Why the channels are one call.
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     joins: Vec<Join<'c>>,
+    /// PBX, by how much its clock was ahead, ms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clocks: Vec<(u32, i64)>,
 }
 
 impl<'c> Document<'c> {
@@ -50,7 +53,8 @@ impl<'c> Document<'c> {
         let steps = call.steps.iter().map(|step| {
             (step.at_ms.wrapping_sub(call.began_ms), apart(&step.context), apart(&step.exten), apart(&step.keys))
         });
-        Self { ids: ids.ids, channels, steps: steps.collect(), joins }
+        let clocks = call.clocks.iter().map(|clock| (clock.pbx, clock.ahead_ms));
+        Self { ids: ids.ids, channels, steps: steps.collect(), joins, clocks: clocks.collect() }
     }
 
     /// As it is stored.
@@ -87,6 +91,11 @@ impl<'c> Document<'c> {
             Ok(Joined { at_ms: began_ms.wrapping_add(*at), one, two, reason: words::read(reason)? })
         };
         self.joins.iter().map(joined).collect()
+    }
+
+    /// How the clocks of its PBXs went.
+    pub fn clocks(&self) -> Vec<Clock> {
+        self.clocks.iter().map(|(pbx, ahead_ms)| Clock { pbx: *pbx, ahead_ms: *ahead_ms }).collect()
     }
 
     fn id(&self, place: usize) -> Result<String, StoreError> {

@@ -97,6 +97,7 @@ pub fn queue_call(began_ms: i64, number: &str, name: &str, phones: usize, answer
         talked_ms: if answered { 180_000 } else { 0 },
         connected_ms: if answered { 180_000 } else { 0 },
         joins: joins.collect(),
+        clocks: vec![Clock { pbx: 3, ahead_ms: -250 }],
         parties,
     }
 }
@@ -280,6 +281,10 @@ fn attribute() -> impl Strategy<Value = Attribute> {
     })
 }
 
+fn clock() -> impl Strategy<Value = Clock> {
+    (any::<u32>(), any::<i64>()).prop_map(|(pbx, ahead_ms)| Clock { pbx, ahead_ms })
+}
+
 fn joined() -> impl Strategy<Value = Joined> {
     let reason = prop_oneof![
         Just(JoinReason::LocalHalves),
@@ -310,11 +315,11 @@ pub fn any_call() -> impl Strategy<Value = Call> {
     ];
     let whole = (direction, AT, maybe(text()), time(), maybe(time()), maybe(time()), ended_by, maybe(any::<u32>()));
     let grains = (list(any_party()), list(visit()), list(attempt()), list(talk()), list(moved()), list(step()));
-    let rest = (list(listen()), list(attribute()), list(joined()), any::<bool>(), 0..90_000_000_i64);
+    let rest = (list(listen()), list(attribute()), list(joined()), any::<bool>(), 0..90_000_000_i64, list(clock()));
     (whole, grains, rest).prop_map(|(whole, grains, rest)| {
         let (direction, caller, dialled, began_ms, answered_ms, ended_ms, ended_by, cause) = whole;
         let (parties, visits, attempts, talks, moves, steps) = grains;
-        let (listens, attributes, joins, originated, waited_ms) = rest;
+        let (listens, attributes, joins, originated, waited_ms, clocks) = rest;
         Call {
             direction,
             caller,
@@ -337,6 +342,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             talked_ms: waited_ms / 3,
             connected_ms: waited_ms / 2,
             joins,
+            clocks,
         }
     })
 }

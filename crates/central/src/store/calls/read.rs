@@ -195,6 +195,7 @@ fn read(of: Of<'_>, own: Option<&BTreeSet<i64>>) -> Result<(Call, bool), StoreEr
         talked_ms: row.get("talked_ms")?,
         connected_ms: row.get("connected_ms")?,
         joins: document.joins(began_ms)?,
+        clocks: document.clocks(),
     };
     Ok((call, forgotten))
 }
