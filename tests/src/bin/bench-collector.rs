@@ -105,6 +105,8 @@ const WAITS: [(&str, &str); 2] =
 /// Events a second that one core must parse, and assemble.
 const PARSED: f64 = 1_000_000.0;
 const ASSEMBLED: f64 = 500_000.0;
+/// What two cores must do of what one does.
+const TWO_CORES: f64 = 1.7;
 /// ms that a live call may be late, and MB that the process may have.
 const LAG: f64 = 50.0;
 const MEMORY: f64 = 150.0;
@@ -142,6 +144,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         for mix in Mix::ALL {
             in_memory(&mut report, mix, arguments.runs);
         }
+        on_two_cores(&mut report, &cores, arguments.runs);
     }
     if arguments.wants("peers") {
         beside_peers(&mut report, &lab, there, arguments.runs).await?;
@@ -185,6 +188,28 @@ fn in_memory(report: &mut Report, mix: Mix, runs: usize) {
     };
     add("parse", collector::parse, PARSED);
     add("parse and assemble", collector::assemble, ASSEMBLED);
+}
+
+/// Two federations at once, each on a core of its own, beside one alone: what they shared would cost.
+fn on_two_cores(report: &mut Report, cores: &[usize], runs: usize) {
+    let settings = stream(Mix::QUIET, IN_MEMORY);
+    let on = |core: usize| {
+        collector::stay_on(core)?;
+        Ok(collector::assemble(settings)?.events_by_the_clock())
+    };
+    let rate = |cores: &[usize]| -> Result<f64> {
+        std::thread::scope(|threads| {
+            let federations: Vec<_> = cores.iter().map(|core| threads.spawn(|| on(*core))).collect();
+            federations.into_iter().map(|federation| federation.join().map_err(|_| anyhow!("it broke"))?).sum()
+        })
+    };
+    let ratio = || -> Result<f64> {
+        ensure!(cores.len() >= 2, "this machine has one core");
+        let ratios = (0..runs).map(|_| Ok(rate(&cores[..2])? / rate(&cores[..1])?)).collect::<Result<Vec<f64>>>()?;
+        median(&ratios)
+    };
+    let name = "parse and assemble two federations on two cores, beside one on one";
+    report.add(Figure::new(name, "×", ratio()).wanted(Target::AtLeast(TWO_CORES)));
 }
 
 /// The median of one value over the runs, or why there is none.
