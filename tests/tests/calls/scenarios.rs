@@ -61,6 +61,7 @@ async fn all_at_once(version: Version, kind: Kind) -> Result<()> {
         wrong.extend(told.iter().flat_map(|told| expected::waits(told, calls)));
         wrong.extend(told.iter().flat_map(|told| expected::talks(told, calls)));
     }
+    wrong.extend(calls.iter().filter_map(expected::impossible));
     assert!(wrong.is_empty(), "{} of {} scenarios are told wrongly:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 
     let (seed, _) = Chance::new()?;
@@ -100,6 +101,7 @@ fn told_the_same(
     (first, seconds): (&BTreeMap<&'static str, Vec<&Call>>, f64),
 ) -> Result<()> {
     let mut wrong = differences(all, version, kind, calls)?;
+    wrong.extend(calls.iter().filter_map(expected::impossible));
     for (name, calls) in expected::by_scenario(calls, all) {
         let before = first.get(name).map(Vec::as_slice).unwrap_or_default();
         wrong.extend(expected::times_apart(before, &calls, seconds).into_iter().map(|line| format!("{name}: {line}")));

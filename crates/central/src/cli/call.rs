@@ -55,7 +55,7 @@ async fn show_dialog(store: &Store, sip_call_id: &str, json: bool) -> anyhow::Re
     if ids.is_empty() {
         bail!(
             "no stored call has the SIP Call-ID {sip_call_id}: it is known of softphones and of lines between PBXs, \
-             once a call is over; call list shows the calls of a time"
+             once a call is over; `linedesk-central call list FROM TO` shows the calls of a time"
         );
     }
     show(store, &ids, json).await
@@ -109,11 +109,10 @@ impl<'s> Printing<'s> {
             say(&format!("  at {}: {operator}", party.endpoint))?;
         }
         for (step, verdict) in self.directory.way(&stored.call) {
-            let what = match verdict {
-                Verdict::Known { meaning, .. } => self.meaning(meaning),
-                Verdict::Unknown => "nobody has said what this is".to_owned(),
-            };
-            say(&format!("  {}@{}: {what}", step.exten, step.context))?;
+            // What nobody has said is gathered in the inbox.
+            if let Verdict::Known { meaning, .. } = verdict {
+                say(&format!("  {}@{}: {}", step.exten, step.context, self.meaning(meaning)))?;
+            }
         }
         for join in &stored.call.joins {
             say(&format!("  {} is one call with {}: {}", join.two, join.one, join.reason.words()))?;

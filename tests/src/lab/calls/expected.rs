@@ -194,6 +194,25 @@ pub fn waits(told: &Told, calls: &[&Call]) -> Option<String> {
     })
 }
 
+/// What no call can be, in words: who called cannot wait while he talks, nor all talk longer than they are connected.
+pub fn impossible(call: &Call) -> Option<String> {
+    let mut talks: Vec<(i64, i64)> = call
+        .talks
+        .iter()
+        .filter(|talk| talk.parties.contains(&call.caller))
+        .filter_map(|talk| Some((talk.began_ms, talk.ended_ms?)))
+        .collect();
+    talks.sort_unstable();
+    let (mut talked, mut until) = (0, i64::MIN);
+    for (from, to) in talks {
+        talked += (to - from.max(until)).max(0);
+        until = until.max(to);
+    }
+    let total = call.ended_ms.map_or(i64::MAX, |ended| ended - call.began_ms);
+    let wrong = call.waited_ms + talked > total || call.talked_ms > call.connected_ms || call.connected_ms > total;
+    wrong.then(|| format!("waited, talked, connected and all do not fit:\n{call}"))
+}
+
 /// Whether people talked with each other and held each other as long as they heard each other and held; else who did not, in words.
 pub fn talks(told: &Told, calls: &[&Call]) -> Vec<String> {
     let pair = |one: &str, other: &str| [one.min(other).to_owned(), one.max(other).to_owned()];
