@@ -150,3 +150,15 @@ async fn deep_a_cut_link_makes_no_call_wrong_with_pjsip_members() -> Result<()> 
 async fn deep_a_cut_link_makes_no_call_wrong_with_local_members_on_asterisk_16() -> Result<()> {
     cut_in_the_middle(Version::V16, Kind::Local).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_a_cut_link_makes_no_call_wrong_with_local_members() -> Result<()> {
+    cut_in_the_middle(Version::V22, Kind::Local).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab: cargo xtask test --only calls"]
+async fn deep_a_cut_link_makes_no_call_wrong_with_pjsip_members_on_asterisk_16() -> Result<()> {
+    cut_in_the_middle(Version::V16, Kind::Pjsip).await
+}
