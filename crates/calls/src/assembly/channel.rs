@@ -56,6 +56,8 @@ pub(crate) struct Channel {
     pub(super) keys: Vec<(JoinReason, Box<str>)>,
     /// A queue rings it for a customer.
     offered: bool,
+    /// A recorder ran on it.
+    pub(crate) recorded: bool,
 }
 
 /// `Local/101@x-1;1` → `Local/101@x-1;2`.
@@ -274,6 +276,7 @@ impl Assembly {
             return false;
         }
         let at = note.at;
+        channel.recorded |= note.what == What::Recorded;
         self.figures.notes += 1;
         if let Some(group) = self.groups.get_mut(channel.group) {
             group.changed = true;
@@ -568,6 +571,7 @@ impl Channel {
             linked: Vec::new(),
             keys: Vec::new(),
             offered: false,
+            recorded: false,
         }
     }
 }

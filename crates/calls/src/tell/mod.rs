@@ -77,9 +77,14 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
 }
 
 fn clocks(assembly: &Assembly, legs: &Legs<'_>) -> Vec<Clock> {
-    let mut pbxs: Vec<PbxIx> = (0..legs.count()).map(|leg| legs.leg(leg).channel.pbx).collect();
+    let mut pbxs: Vec<PbxIx> = Vec::new();
+    for leg in 0..legs.count() {
+        let pbx = legs.leg(leg).channel.pbx;
+        if !pbxs.contains(&pbx) {
+            pbxs.push(pbx);
+        }
+    }
     pbxs.sort_unstable();
-    pbxs.dedup();
     pbxs.into_iter().filter_map(|pbx| Some(Clock { pbx: pbx.0, ahead_ms: assembly.clock_of(pbx)? })).collect()
 }
 

@@ -221,7 +221,8 @@ fn holds(legs: &Legs<'_>, inside: &[usize], talk: &Talk) -> Vec<Hold> {
 fn recorded(legs: &Legs<'_>, inside: &[usize], talk: &Talk) -> bool {
     let (from, to) = (talk.began_ms, talk.ended_ms);
     let carriers = (0..legs.count()).filter(|leg| legs.party(*leg).is_none());
-    inside.iter().copied().chain(carriers).any(|leg| {
+    let mut recorded = inside.iter().copied().chain(carriers).filter(|leg| legs.leg(*leg).channel.recorded);
+    recorded.any(|leg| {
         let heard = |began: i64| legs.heard(leg, began.max(from)).is_some_and(|party| talk.parties.contains(&party));
         let meets = |began: i64, ended: Option<i64>| {
             ended.is_none_or(|ended| ended > from) && to.is_none_or(|to| began < to) && heard(began)
