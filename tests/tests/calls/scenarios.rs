@@ -137,13 +137,22 @@ fn shaken(heard: &[Heard], chance: &mut Chance) -> Vec<Heard> {
     shaken
 }
 
-/// One event in eight once more, a little later, as two links to a PBX and a look at it may tell it.
+/// One event in eight once more, a little later, as two links to a PBX and a look at it may tell it; but not later than what its
+/// channel says next in the same millisecond, which only the text of an event tells apart (`ami::Doubles`).
 fn said_twice(heard: &[Heard], chance: &mut Chance) -> Vec<Heard> {
     let mut twice: Vec<(usize, &Heard)> = Vec::new();
     for (at, event) in heard.iter().enumerate() {
         twice.push((at * 10, event));
         if chance.among(0, 8) == 0 {
-            twice.push(((at + 1 + chance.among(0, 8) as usize) * 10 - 5, event));
+            let (moment, _, message) = event;
+            let follows = |(next, _, other): &&Heard| {
+                next == moment
+                    && ["Uniqueid", "DestUniqueid"]
+                        .iter()
+                        .any(|id| other.get(id).is_some_and(|id| message.get("Uniqueid") == Some(id)))
+            };
+            let next = heard[at + 1..].iter().take(8).position(|event| follows(&event)).unwrap_or(8);
+            twice.push(((at + 1 + (chance.among(0, 8) as usize).min(next)) * 10 - 5, event));
         }
     }
     twice.sort_by_key(|(place, _)| *place);
