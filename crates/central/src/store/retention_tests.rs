@@ -144,8 +144,10 @@ async fn writers_go_on_meanwhile(database: TestDatabase) {
     for part in old.chunks(500) {
         one.put_calls(part, NOON_MS).await.unwrap();
     }
+    // Calls that are all old would be a doubt about the clock.
+    one.put_calls(&[call(3_000, 0, "+79001234567")], NOON_MS).await.unwrap();
     let writing = async {
-        for id in 3_000..3_060 {
+        for id in 3_001..3_060 {
             one.put_calls(&[call(id, 0, "+79001234567")], NOON_MS).await.unwrap();
         }
     };
