@@ -38,6 +38,8 @@ impl Context {
 
     fn with_environment(&self, mut command: Command) -> Command {
         command.envs(self.set_up.environment()).env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1");
+        // An error that a test ends with says what failed; the way to it would push that out of a short log.
+        command.env("RUST_LIB_BACKTRACE", "0");
         if let Ok(programs) = &self.capabilities.postgres {
             command.env("LINEDESK_POSTGRES", programs);
         }
