@@ -272,9 +272,7 @@ fn echo_heard_there(card: &Card, speech: &Path, canceller: bool, low: f64) -> f6
     let last = || card::tail(&recorded(&said), 4000).map(|last| loudness(&last));
     until(Duration::from_secs(20), "ten seconds of it", || recorded(&said).len() > 10 * RATE as usize);
     let end = Instant::now() + Duration::from_secs(30);
-    while last().unwrap() > low && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(250));
-    }
+    until(Duration::from_secs(60), "its last four seconds", || last().unwrap() <= low || Instant::now() >= end);
     let last = last().unwrap();
     anna.ask(json!({"do": "hang-up", "call": call}));
     anna.wait("over", ended);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Message, Peer, USER, sdp};
-use crate::drive::{Console, call_in, ended};
+use crate::drive::{Console, call_in, ended, until};
 
 /// Whose dialog a request is in, and as which request of it.
 pub struct Within<'a> {
@@ -125,6 +125,10 @@ impl Peer {
         self.hear("200 to BYE", |m| m.is_answer("BYE", &id, 200));
         phone.wait("an ordinary call is over", |m| ended(m).filter(|r| r["call"]["id"] == rings["id"]));
 
+        // A connection that was lost a moment ago may cost the registration once more.
+        until(Duration::from_secs(12), "registered", || {
+            phone.ask(json!({"do": "snapshot"}))["snapshot"]["registrations"][0]["state"] == "registered"
+        });
         let dialled = phone.ask(json!({"do": "dial", "account": USER, "target": "2002"}))["call"]["id"].clone();
         let invite = self.hear_request("INVITE");
         self.say(self.answer(&invite, "180 Ringing", "b", "", ""));
