@@ -33,6 +33,12 @@ pub struct ChannelInfo<'m> {
 }
 
 impl<'m> ChannelInfo<'m> {
+    /// The channel that an event is of.
+    #[must_use]
+    pub fn of(message: &'m Message) -> Option<Self> {
+        Self::read(message, "")
+    }
+
     /// The channel whose fields begin with `prefix`: LocalBridge writes `LocalOneChannel`, dial events `DestChannel`, most
     /// events `Channel`. One pass over the message, since there are some twenty fields and a dozen are wanted.
     pub(super) fn read(m: &'m Message, prefix: &str) -> Option<Self> {

@@ -104,10 +104,11 @@ pub enum Event<'m> {
         digit: &'m str,
         received: bool,
     },
+    /// Most of these are nobody's business: the channel is read by whoever wants it, with [`ChannelInfo::of`].
     VarSet {
-        channel: ChannelInfo<'m>,
         variable: &'m str,
         value: &'m str,
+        message: &'m Message,
     },
     UserEvent {
         name: &'m str,
@@ -272,7 +273,7 @@ impl<'m> Event<'m> {
 fn known(m: &Message) -> Option<Event<'_>> {
     let this = || ChannelInfo::read(m, "");
     Some(match m.event()? {
-        "VarSet" => Event::VarSet { channel: this()?, variable: text(m, "Variable")?, value: plain(m, "Value") },
+        "VarSet" => Event::VarSet { variable: text(m, "Variable")?, value: plain(m, "Value"), message: m },
         "Newexten" => {
             let mut channel = this()?;
             // What it runs stands under names of its own, which 1.8 has alone.

@@ -1,10 +1,9 @@
 //! One channel: what was said of it last, and its notes.
 
-use std::hash::BuildHasher as _;
-
 use ami::ChannelInfo;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 
+use super::steps::{Step, Steps, matters};
 use super::{Assembly, PbxIx};
 use crate::call::JoinReason;
 use crate::note::{ChannelIx, Note, What};
@@ -15,9 +14,6 @@ const MAX_NOTES: usize = 20_000;
 
 /// A finger cannot press a key twice in this time; the same digit within it is a repetition.
 const SAME_DIGIT_MS: i64 = 60;
-
-/// Steps of one millisecond that are known again.
-const MAX_STEPS: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -48,8 +44,7 @@ pub(crate) struct Channel {
     pub(super) bridge: Option<Box<str>>,
     pub(super) queue: Option<Box<str>>,
     pub(super) place: (Box<str>, Box<str>),
-    /// Steps of the dialplan in its last millisecond, as hashes.
-    steps: (i64, Vec<u64>),
+    steps: Steps,
     listens: bool,
     /// Linkedids and keys under which it can be found.
     pub(super) linked: Vec<Box<str>>,
@@ -106,17 +101,14 @@ impl Channel {
         said.map(|said| said || self.notes.iter().any(|note| note.what == What::RingsIn))
     }
 
-    fn is_known_step(&mut self, at: i64, step: (&str, &str, &str, &str)) -> bool {
-        let hash = FxBuildHasher.hash_one(step);
-        let (last, steps) = &mut self.steps;
-        if std::mem::replace(last, at) != at {
-            steps.clear();
+    /// Whether a step of the dialplan says nothing: it is at the same place, with an application that does not matter.
+    pub(super) fn passes(&mut self, at: i64, step: Step<'_>) -> bool {
+        let (context, exten, application, _) = step;
+        let passes = *self.place.0 == *context && *self.place.1 == *exten && !matters(application);
+        if passes && at >= self.last_at {
+            self.steps.is_known(at, step);
         }
-        let known = steps.contains(&hash);
-        if !known && steps.len() < MAX_STEPS {
-            steps.push(hash);
-        }
-        known
+        passes
     }
 
     /// Whether a note says something new; keeps the state that tells.
@@ -139,7 +131,7 @@ impl Channel {
             What::Up => !after_the_end && !std::mem::replace(&mut self.up, true),
             What::At { context, exten, application, data } => {
                 // Said again, after what came next in the same millisecond.
-                if self.is_known_step(note.at, (context, exten, application, data)) {
+                if self.steps.is_known(note.at, (context, exten, application, data)) {
                     return false;
                 }
                 let moved = self.place.0 != *context || self.place.1 != *exten;
@@ -210,32 +202,6 @@ impl Channel {
             _ => !self.notes.iter().rev().take(16).any(|known| known.what == note.what && note.at - known.at < 1_000),
         }
     }
-}
-
-/// Applications that say where a caller is; the others are the dialplan's own business.
-fn matters(application: &str) -> bool {
-    matches!(
-        application,
-        "Queue"
-            | "Dial"
-            | "Park"
-            | "Pickup"
-            | "VoiceMail"
-            | "ConfBridge"
-            | "MeetMe"
-            | "Read"
-            | "BackGround"
-            | "Background"
-            | "WaitExten"
-            | "Playback"
-            | "ChanSpy"
-            | "ExtenSpy"
-            | "AgentLogin"
-            | "Echo"
-            | "MusicOnHold"
-            | "FollowMe"
-            | "Hangup"
-    )
 }
 
 impl Assembly {
@@ -325,6 +291,9 @@ impl Assembly {
                     What::LostInGap { until } => at.max(until),
                     _ => at,
                 };
+                // Where many calls end these wait for what may follow, and little more will be said of them.
+                channel.notes.shrink_to_fit();
+                channel.steps = Steps::default();
                 let (pbx, bridge) = (channel.pbx, channel.bridge.clone());
                 if let Some(bridge) = bridge {
                     leave(&mut self.pbx_mut(pbx).bridges, &bridge, ix);
@@ -478,7 +447,7 @@ impl Assembly {
         self.journal.make(ix, pbx, uniqueid, name);
         self.next_channel = self.next_channel.max(ChannelIx(ix.0 + 1));
         let group = self.new_group(ix);
-        self.channels.insert(ix, Channel::new(pbx, uniqueid, name, group));
+        self.channels.insert(ix, Box::new(Channel::new(pbx, uniqueid, name, group)));
         self.fresh.push(ix);
         let known = self.pbx_mut(pbx);
         known.by_id.insert(uniqueid.into(), ix);
@@ -489,7 +458,7 @@ impl Assembly {
     pub(super) fn renew(&mut self, ix: ChannelIx) {
         let Some(channel) = self.channels.get_mut(&ix) else { return };
         let new = Channel::new(channel.pbx, &channel.uniqueid, &channel.first_name, channel.group);
-        let old = std::mem::replace(channel, new);
+        let old = std::mem::replace(&mut **channel, new);
         // It is found by what it was found by.
         (channel.linked, channel.keys) = (old.linked, old.keys);
         self.figures.notes -= old.notes.len();
@@ -566,7 +535,7 @@ impl Channel {
             bridge: None,
             queue: None,
             place: (Box::default(), Box::default()),
-            steps: (0, Vec::new()),
+            steps: Steps::default(),
             listens: false,
             linked: Vec::new(),
             keys: Vec::new(),

@@ -10,6 +10,12 @@ use super::{Assembly, PbxIx};
 use crate::call::JoinReason;
 use crate::note::{ChannelIx, Note, What};
 
+/// Bytes of a channel in a dump without its notes, rather too many.
+const DUMPED_CHANNEL: usize = 256;
+
+/// Bytes of a note in a dump, rather too many.
+const DUMPED_NOTE: usize = 64;
+
 /// A journal that cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the journal of calls cannot be read from byte {at} on; what stands before it was taken")]
@@ -189,7 +195,9 @@ impl Assembly {
     /// All that is live, as a journal that begins with nothing.
     #[must_use]
     pub fn dump(&self) -> Vec<u8> {
-        let mut dump = Journal { bytes: Some(Vec::new()) };
+        // What is not written to costs nothing; to grow would hold it twice.
+        let room = self.channels.len() * DUMPED_CHANNEL + self.figures.notes * DUMPED_NOTE;
+        let mut dump = Journal { bytes: Some(Vec::with_capacity(room)) };
         dump.put(&Op::Dump { on: true });
         for (pbx, at) in self.heard_until() {
             dump.heard(pbx, at);

@@ -11,6 +11,7 @@ mod group;
 mod journal;
 mod read;
 mod resync;
+mod steps;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -94,7 +95,8 @@ pub struct Ended {
 #[derive(Debug, Default)]
 pub struct Assembly {
     pbxs: FxHashMap<PbxIx, Pbx>,
-    channels: FxHashMap<ChannelIx, Channel>,
+    /// Boxed: a table has room for up to twice as many as are there.
+    channels: FxHashMap<ChannelIx, Box<Channel>>,
     next_channel: ChannelIx,
     groups: Slab<Group>,
     ids: Vec<Range<u64>>,
@@ -288,7 +290,7 @@ impl Assembly {
     }
 
     pub(crate) fn channel(&self, ix: ChannelIx) -> Option<&Channel> {
-        self.channels.get(&ix)
+        self.channels.get(&ix).map(|channel| &**channel)
     }
 
     /// The other half of a Local channel.

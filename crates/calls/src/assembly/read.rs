@@ -1,7 +1,7 @@
 //! Events of a PBX as notes of its channels.
 
 use ami::event::Named;
-use ami::{ChannelInfo, Event};
+use ami::{ChannelInfo, Event, Message};
 
 use super::{Assembly, Channel, PbxIx};
 use crate::call::JoinReason;
@@ -34,22 +34,36 @@ const OWN_FIELDS: [&str; 20] = [
     "ChanVariable",
 ];
 
+/// Of a Local channel.
+fn is_first_half(channel: &str) -> bool {
+    channel.starts_with("Local/") && channel.ends_with(";1")
+}
+
 impl Assembly {
     /// Takes an event. `at` is corrected for the PBX's clock, ms since the Unix epoch.
     pub fn event(&mut self, pbx: PbxIx, at: i64, event: &Event<'_>) {
         match event {
-            Event::VarSet { channel, variable, value } => self.variable(pbx, at, channel, variable, value),
+            Event::VarSet { variable, value, message } => {
+                self.variable(pbx, at, message, variable, value);
+            }
             Event::Newexten { channel, application, data } => {
                 let Some(ix) = self.touch(pbx, at, channel, true) else { return };
-                let (context, exten) = (channel.context.unwrap_or_default(), channel.exten.unwrap_or_default());
+                let step =
+                    (channel.context.unwrap_or_default(), channel.exten.unwrap_or_default(), *application, *data);
+                // Most are nobody's business.
+                if self.channels.get_mut(&ix).is_some_and(|channel| channel.passes(at, step)) {
+                    self.figures.repeated += 1;
+                    return;
+                }
+                let (context, exten, application, data) = step;
                 self.note(
                     ix,
                     at,
                     What::At {
                         context: context.into(),
                         exten: exten.into(),
-                        application: (*application).into(),
-                        data: (*data).into(),
+                        application: application.into(),
+                        data: data.into(),
                     },
                 );
             }
@@ -127,33 +141,33 @@ impl Assembly {
         }
     }
 
-    fn variable(&mut self, pbx: PbxIx, at: i64, channel: &ChannelInfo<'_>, variable: &str, value: &str) {
+    /// A variable that somebody wants to know of; nothing is read of the others, which are most of all events.
+    fn variable(&mut self, pbx: PbxIx, at: i64, event: &Message, variable: &str, value: &str) -> Option<()> {
+        let channel = || ChannelInfo::of(event);
         // What a channel hands on to those it dials has underscores.
         match variable.trim_start_matches('_') {
-            "QUEUESTATUS" => {
-                if let Some(status) = QueueStatus::read(value) {
-                    self.simple(pbx, at, channel, What::QueueStatus(status));
-                }
-            }
+            "QUEUESTATUS" => self.simple(pbx, at, &channel()?, What::QueueStatus(QueueStatus::read(value)?)),
             CALL_VARIABLE => {
-                if let Some(ix) = self.touch(pbx, at, channel, false) {
-                    self.key(ix, at, JoinReason::CallHeader, value);
-                }
+                let ix = self.touch(pbx, at, &channel()?, false)?;
+                self.key(ix, at, JoinReason::CallHeader, value);
             }
             // Who transfers by keys dials through a Local channel that no dial is told of.
-            "TRANSFERERNAME" if channel.channel.starts_with("Local/") && channel.channel.ends_with(";1") => {
-                let dest = self.touch(pbx, at, channel, false);
-                if let (Some(dest), Some(by)) = (dest, self.find_named(pbx, value)) {
-                    self.note(by, at, What::Dials { dest, dialled: Box::default() });
-                    self.join(by, dest, JoinReason::Dial, at);
-                }
+            "TRANSFERERNAME" if event.get("Channel").is_some_and(is_first_half) => {
+                let dest = self.touch(pbx, at, &channel()?, false)?;
+                let by = self.find_named(pbx, value)?;
+                self.note(by, at, What::Dials { dest, dialled: Box::default() });
+                self.join(by, dest, JoinReason::Dial, at);
             }
             name if self.attributes.contains(name) && !value.is_empty() => {
                 let what = What::Attribute { name: name.into(), value: value.into() };
-                self.simple(pbx, at, channel, what);
+                self.simple(pbx, at, &channel()?, what);
             }
-            older => self.older_variable(pbx, at, channel, older, value),
+            older @ ("DIALSTATUS" | "BLINDTRANSFER" | "RTPAUDIOQOS" | "RTPAUDIOQOSBRIDGED") => {
+                self.older_variable(pbx, at, &channel()?, older, value);
+            }
+            _ => {}
         }
+        Some(())
     }
 
     fn dial(&mut self, pbx: PbxIx, at: i64, event: &Event<'_>) {

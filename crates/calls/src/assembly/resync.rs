@@ -114,7 +114,7 @@ impl Assembly {
 
     fn live_at(&self, pbx: PbxIx) -> impl Iterator<Item = (ChannelIx, &Channel)> {
         let live = self.channels.iter().filter(move |(_, channel)| channel.pbx == pbx && !channel.gone);
-        live.map(|(ix, channel)| (*ix, channel))
+        live.map(|(ix, channel)| (*ix, &**channel))
     }
 
     /// Closes what was missing at a look and has not been heard of since.

@@ -304,20 +304,21 @@ fn begin(directory: &Path, place: Place, assembly: &Assembly, now_ms: i64) -> st
     Ok(segment)
 }
 
-/// A record as it stands in a segment.
-pub(super) fn framed(record: &[u8]) -> std::io::Result<Vec<u8>> {
+/// What stands before a record in a segment: its length and its checksum.
+pub(super) fn header(record: &[u8]) -> std::io::Result<[u8; 8]> {
     let length = u32::try_from(record.len()).map_err(std::io::Error::other)?;
-    let mut bytes = Vec::with_capacity(record.len() + 8);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(record).to_le_bytes());
-    bytes.extend_from_slice(record);
-    Ok(bytes)
+    let mut header = [0; 8];
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    header[4..].copy_from_slice(&crc32fast::hash(record).to_le_bytes());
+    Ok(header)
 }
 
 fn append(segment: &mut Segment, record: &[u8]) -> std::io::Result<()> {
-    let bytes = framed(record)?;
-    segment.file.write_all(&bytes)?;
-    segment.bytes += bytes.len() as u64;
+    let header = header(record)?;
+    // Not as one: the record may be all that is live.
+    segment.file.write_all(&header)?;
+    segment.file.write_all(record)?;
+    segment.bytes += (header.len() + record.len()) as u64;
     Ok(())
 }
 

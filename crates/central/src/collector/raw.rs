@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::journal::{Done, Records, begun, framed};
+use super::journal::{Done, Records, begun, header};
 
 /// How long raw material is kept.
 pub const KEPT_MS: i64 = 14 * 24 * 3600 * 1000;
@@ -112,7 +112,9 @@ impl Raw {
             for record in (Records { rest: records }) {
                 let blanked = calls::blanked(record, blank).map_err(std::io::Error::other)?;
                 changed |= blanked.is_some();
-                new.extend(framed(blanked.as_deref().unwrap_or(record))?);
+                let record = blanked.as_deref().unwrap_or(record);
+                new.extend(header(record)?);
+                new.extend(record);
             }
             if changed {
                 write(&kept.path, &mut &*new)?;
