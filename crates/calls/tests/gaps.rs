@@ -189,6 +189,42 @@ fn a_young_channel_is_not_closed_by_a_list_that_was_asked_for_before_it() {
     assert!(story.ended.is_empty());
 }
 
+/// Asterisk writes a list at once, while what happened before it still waits to be written.
+#[test]
+fn a_list_that_overtakes_events_takes_nothing_from_them() {
+    let exten = [("Exten", "7001"), ("Context", "from-trunk")];
+    let begins = |story: &mut Story| {
+        let state = [("ChannelState", "4"), ("CallerIDNum", "84951234567")];
+        story.say(1_000, "Newchannel", CUSTOMER, &[state, exten].concat());
+        let step = [("ChannelState", "6"), ("Application", "Answer"), ("AppData", "")];
+        story.say(1_010, "Newexten", CUSTOMER, &[&step[..], &exten].concat());
+        story.talks();
+        for channel in [OPERATOR, CUSTOMER] {
+            story.say(9_000, "Hangup", channel, &[("Cause", "16")]);
+        }
+    };
+    let mut plain = Story::new();
+    begins(&mut plain);
+    let told = plain.only();
+    assert!(told.to_string().contains("to 7001") && told.visits.len() == 1, "{told}");
+    let mut story = Story::new();
+    let customer = message("CoreShowChannel", CUSTOMER, &[("ChannelState", "4"), ("Duration", "00:00:00")]);
+    story.look(Some(0), 1_020, &lists(&[customer]));
+    let dump = story.assembly.dump();
+    begins(&mut story);
+    let journal = story.assembly.take_journal();
+    let found = story.only();
+    assert_eq!((found.began_ms, found.ended_ms, found.connected_ms), (told.began_ms, told.ended_ms, told.connected_ms));
+    assert_eq!((found.visits[0].exit, found.visits[0].entered_ms), (told.visits[0].exit, told.visits[0].entered_ms));
+    assert_eq!(found.to_string(), told.to_string());
+    for before in [&[][..], &dump] {
+        let mut again = Story::new();
+        again.assembly.replay(before).unwrap();
+        again.assembly.replay(&journal).unwrap();
+        assert_eq!(again.only().to_string(), told.to_string());
+    }
+}
+
 #[test]
 fn what_was_asked_for_makes_no_event_older() {
     let mut story = Story::new();

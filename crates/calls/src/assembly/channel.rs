@@ -111,6 +111,12 @@ impl Channel {
         passes
     }
 
+    /// Whether its begin is heard after a list has shown it: lists overtake events.
+    fn is_born_again(&self, at: i64, what: &What) -> bool {
+        let seen = self.notes.first().filter(|_| self.last_at == i64::MIN);
+        matches!(what, What::Born { .. }) && seen.is_some_and(|seen| at < seen.at)
+    }
+
     /// Whether a note says something new; keeps the state that tells.
     fn is_news(&mut self, note: &Note) -> bool {
         let after_the_end = self.gone;
@@ -223,8 +229,23 @@ impl Assembly {
         self.put(ix, at, what, Source::Look);
     }
 
+    fn note_from(&mut self, source: Source, ix: ChannelIx, at: i64, what: What) {
+        match source {
+            Source::Event => self.note(ix, at, what),
+            Source::Look => self.note_of_look(ix, at, what),
+        }
+    }
+
     fn put(&mut self, ix: ChannelIx, at: i64, what: What, source: Source) -> bool {
         let Some(channel) = self.channels.get_mut(&ix) else { return false };
+        if channel.is_born_again(at, &what) {
+            self.journal.note(ix, at, &what, source);
+            channel.notes[0] = Note { at, what };
+            if let Some(group) = self.groups.get_mut(channel.group) {
+                group.changed = true;
+            }
+            return true;
+        }
         // What only describes is left away where there is too much of it; what tells who is where never is.
         let describes = matches!(
             what,
@@ -386,13 +407,20 @@ impl Assembly {
                 }
                 Some(ix)
             }
-            None if live => Some(self.begin(pbx, at, info, None)),
+            None if live => Some(self.begin(pbx, at, info, None, Source::Event)),
             None => None,
         }
     }
 
     /// A channel that was not known. `calls_in` says whether it called the PBX, where its begin was heard.
-    pub(super) fn begin(&mut self, pbx: PbxIx, at: i64, info: &ChannelInfo<'_>, calls_in: Option<bool>) -> ChannelIx {
+    pub(super) fn begin(
+        &mut self,
+        pbx: PbxIx,
+        at: i64,
+        info: &ChannelInfo<'_>,
+        calls_in: Option<bool>,
+        source: Source,
+    ) -> ChannelIx {
         let ix = self.next_channel;
         self.make(ix, pbx, info.uniqueid, info.channel);
         // A channel that still rings or calls is told by its state.
@@ -401,9 +429,9 @@ impl Assembly {
             Some(0 | 5) => Some(false),
             _ => None,
         });
-        self.note(ix, at, What::Born { calls_in });
+        self.note_from(source, ix, at, What::Born { calls_in });
         self.find_half(ix, at);
-        self.describe(ix, at, info, Source::Event);
+        self.describe(ix, at, info, source);
         ix
     }
 
@@ -418,10 +446,7 @@ impl Assembly {
         let (rings, up) = (info.state == Some(5) && !channel.rang, info.state == Some(6) && !channel.up);
         let linkedid = info.linkedid.filter(|linkedid| *linkedid != &*channel.linkedid);
         let rings_in = info.state == Some(4) && channel.calls_in() == Some(false);
-        let mut say = |what| match source {
-            Source::Event => self.note(ix, at, what),
-            Source::Look => self.note_of_look(ix, at, what),
-        };
+        let mut say = |what| self.note_from(source, ix, at, what);
         if caller {
             say(What::Caller { number: own(info.caller_number), name: own(info.caller_name) });
         }

@@ -215,6 +215,8 @@ impl Assembly {
         }
         for (ix, channel) in &channels {
             dump.put(&Op::LastAt { ix: **ix, at: channel.last_at() });
+            // One that only lists have shown was not heard at all.
+            let known_at = channel.notes.last().map_or(channel.last_at(), |note| channel.last_at().max(note.at));
             if let Some(half) = channel.half.filter(|half| half > ix) {
                 dump.halves(**ix, half);
             }
@@ -222,10 +224,10 @@ impl Assembly {
                 dump.settled(**ix);
             }
             for linkedid in channel.linked.iter().chain([&channel.linkedid]).filter(|linkedid| !linkedid.is_empty()) {
-                dump.link(**ix, channel.last_at(), linkedid);
+                dump.link(**ix, known_at, linkedid);
             }
             for (reason, value) in &channel.keys {
-                dump.key(**ix, channel.last_at(), *reason, value);
+                dump.key(**ix, known_at, *reason, value);
             }
         }
         for (_, group) in &self.groups {

@@ -3,6 +3,7 @@
 use ami::event::Named;
 use ami::{ChannelInfo, Event, Message};
 
+use super::channel::Source;
 use super::{Assembly, Channel, PbxIx};
 use crate::call::JoinReason;
 use crate::note::{ChannelIx, DialStatus, QueueStatus, What};
@@ -68,10 +69,12 @@ impl Assembly {
                 );
             }
             Event::Newchannel(channel) => {
-                if self.find(pbx, channel.uniqueid).is_none() {
-                    self.begin(pbx, at, channel, Some(channel.state == Some(4)));
-                } else {
+                let calls_in = channel.state == Some(4);
+                if let Some(ix) = self.find(pbx, channel.uniqueid) {
+                    self.note(ix, at, What::Born { calls_in: Some(calls_in) });
                     self.touch(pbx, at, channel, true);
+                } else {
+                    self.begin(pbx, at, channel, Some(calls_in), Source::Event);
                 }
             }
             Event::Newstate(channel) => drop(self.touch(pbx, at, channel, true)),

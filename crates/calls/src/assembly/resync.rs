@@ -205,7 +205,7 @@ impl Assembly {
             }
             None => {
                 let born = look.now_ms.saturating_sub(age_ms);
-                self.begin(look.pbx, born, &shown.channel, Some(calls_in(shown)))
+                self.begin(look.pbx, born, &shown.channel, Some(calls_in(shown)), Source::Look)
             }
         };
         self.note_of_look(ix, look.now_ms, What::CallsIn(calls_in(shown)));
