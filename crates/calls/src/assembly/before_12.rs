@@ -18,6 +18,30 @@ const PAIR: &str = "pair:";
 /// Between the first and the last that is said of a BYE.
 const GOODBYE_MS: i64 = 500;
 
+/// Variables that say what no event does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OlderVariable {
+    DialStatus,
+    BlindTransfer,
+    /// Quality of the sound of a channel.
+    Sound,
+    /// … and of the one that it is bridged with.
+    SoundOfOther,
+}
+
+impl OlderVariable {
+    /// By its name, where it is one.
+    pub(super) fn read(name: &str) -> Option<Self> {
+        Some(match name {
+            "DIALSTATUS" => Self::DialStatus,
+            "BLINDTRANSFER" => Self::BlindTransfer,
+            "RTPAUDIOQOS" => Self::Sound,
+            "RTPAUDIOQOSBRIDGED" => Self::SoundOfOther,
+            _ => return None,
+        })
+    }
+}
+
 /// Whether an event is of 11 or older: newer ones describe the whole channel, its state included.
 fn is_older(channel: &ChannelInfo<'_>) -> bool {
     channel.state.is_none()
@@ -164,13 +188,13 @@ impl Assembly {
         }
     }
 
-    /// Variables that say what no event does.
+    /// What a variable says that no event does.
     pub(super) fn older_variable(
         &mut self,
         pbx: PbxIx,
         at: i64,
         channel: &ChannelInfo<'_>,
-        variable: &str,
+        variable: OlderVariable,
         value: &str,
     ) {
         if !is_older(channel) {
@@ -178,25 +202,24 @@ impl Assembly {
         }
         let Some(ix) = self.find(pbx, channel.uniqueid) else { return };
         match variable {
-            "DIALSTATUS" => self.note(ix, at, What::Dialled(DialStatus::read(value))),
-            "BLINDTRANSFER" => {
+            OlderVariable::DialStatus => self.note(ix, at, What::Dialled(DialStatus::read(value))),
+            OlderVariable::BlindTransfer => {
                 if let Some(other) = self.find_named(pbx, value) {
                     self.note(ix, at, What::BlindTransferWith { other });
                 }
             }
             // A BYE leaves the quality of the sound: on its own channel, where it came from, and then as that of the bridged one on
             // the other. Who got the other's first did not say goodbye. Without a bridge it says nothing: our own BYE does it too.
-            "RTPAUDIOQOS" | "RTPAUDIOQOSBRIDGED" => {
+            OlderVariable::Sound | OlderVariable::SoundOfOther => {
                 let Some(channel) = self.channel(ix).filter(|channel| channel.bridge.is_some()) else { return };
                 let now = |note: &&Note| note.at + GOODBYE_MS >= at;
                 let told = channel.notes.iter().rev().take_while(now).any(|note| note.what == What::LeftAlone);
-                if variable.ends_with("BRIDGED") {
+                if variable == OlderVariable::SoundOfOther {
                     self.note(ix, at, What::LeftAlone);
                 } else if !told {
                     self.note(ix, at, What::HangupRequested { cause: None });
                 }
             }
-            _ => {}
         }
     }
 

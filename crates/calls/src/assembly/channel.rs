@@ -104,7 +104,7 @@ impl Channel {
     /// Whether a step of the dialplan says nothing: it is at the same place, with an application that does not matter.
     pub(super) fn passes(&mut self, at: i64, step: Step<'_>) -> bool {
         let (context, exten, application, _) = step;
-        let passes = *self.place.0 == *context && *self.place.1 == *exten && !matters(application);
+        let passes = !self.is_moved_by(context, exten) && !matters(application);
         if passes && at >= self.last_at {
             self.steps.is_known(at, step);
         }
@@ -115,6 +115,11 @@ impl Channel {
     fn is_born_again(&self, at: i64, what: &What) -> bool {
         let seen = self.notes.first().filter(|_| self.last_at == i64::MIN);
         matches!(what, What::Born { .. }) && seen.is_some_and(|seen| at < seen.at)
+    }
+
+    /// Whether a step is at another place of the dialplan than the last.
+    fn is_moved_by(&self, context: &str, exten: &str) -> bool {
+        *self.place.0 != *context || *self.place.1 != *exten
     }
 
     /// Whether a note says something new; keeps the state that tells.
@@ -140,7 +145,7 @@ impl Channel {
                 if self.steps.is_known(note.at, (context, exten, application, data)) {
                     return false;
                 }
-                let moved = self.place.0 != *context || self.place.1 != *exten;
+                let moved = self.is_moved_by(context, exten);
                 if moved {
                     self.place = (context.clone(), exten.clone());
                 }

@@ -3,6 +3,7 @@
 use ami::event::Named;
 use ami::{ChannelInfo, Event, Message};
 
+use super::before_12::OlderVariable;
 use super::channel::Source;
 use super::{Assembly, Channel, PbxIx};
 use crate::call::JoinReason;
@@ -165,10 +166,10 @@ impl Assembly {
                 let what = What::Attribute { name: name.into(), value: value.into() };
                 self.simple(pbx, at, &channel()?, what);
             }
-            older @ ("DIALSTATUS" | "BLINDTRANSFER" | "RTPAUDIOQOS" | "RTPAUDIOQOSBRIDGED") => {
+            name => {
+                let older = OlderVariable::read(name)?;
                 self.older_variable(pbx, at, &channel()?, older, value);
             }
-            _ => {}
         }
         Some(())
     }
