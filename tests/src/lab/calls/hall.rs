@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 
 use super::{Recorder, Scenario, office};
 use crate::lab::{Lab, Pbx, PbxSettings, SHORT, Station, Version, until};
@@ -118,11 +118,13 @@ impl House {
 
     /// Waits until nobody calls anybody.
     pub async fn empty(&self) -> Result<()> {
-        until("all channels are gone", SHORT, async || {
+        let mut left = Vec::new();
+        let gone = until("all channels are gone", SHORT, async || {
             let list = self.pbx.tap().action("CoreShowChannels", &[]).await.ok()?;
-            (!list.iter().any(|event| event.is("CoreShowChannel"))).then_some(())
-        })
-        .await
+            left = list.into_iter().filter(|event| event.is("CoreShowChannel")).collect();
+            left.is_empty().then_some(())
+        });
+        gone.await.with_context(|| format!("left: {left:#?}"))
     }
 
     /// A recording from now on.

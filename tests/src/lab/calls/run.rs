@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{Hall, Recorder, Recording, Scenario, Site, Stage, Told};
 
@@ -41,7 +41,10 @@ pub async fn together(
     for play in plays {
         all.push(play.await?);
     }
-    let recordings = finish(hall, recorders, all.iter().any(|played| played.told.is_err())).await?;
+    let failed = all.iter().filter_map(|played| played.told.as_ref().err().map(|error| (played.scenario.name, error)));
+    let failed: Vec<String> = failed.map(|(name, error)| format!("{name}: {error:#}")).collect();
+    let recordings = finish(hall, recorders, !failed.is_empty()).await;
+    let recordings = recordings.with_context(|| format!("{} scenarios failed: {}", failed.len(), failed.join("\n")))?;
     Ok((all, recordings))
 }
 
