@@ -419,6 +419,23 @@ fn a_hold_ends_with_the_bridge_it_was_made_in() {
     assert_eq!(held, 7_000);
 }
 
+/// What happens at the same time is told in any order.
+#[test]
+fn who_still_talks_does_not_wait() {
+    let mut story = Story::new();
+    story.talks();
+    let lot = [("Parkinglot", "lot"), ("ParkingSpace", "701")];
+    let parkee = [("ParkeeChannel", CUSTOMER.0), ("ParkeeUniqueid", CUSTOMER.1), ("ParkeeLinkedid", CUSTOMER.2)];
+    story.say(8_000, "ParkedCall", CUSTOMER, &[&lot[..], &parkee].concat());
+    for channel in [OPERATOR, CUSTOMER] {
+        story.say(8_040, "BridgeLeave", channel, &bridge("b1"));
+    }
+    story.say(8_100, "Hangup", OPERATOR, &[("Cause", "16")]);
+    story.say(12_000, "Hangup", CUSTOMER, &[("Cause", "16")]);
+    let call = story.only();
+    assert_eq!((call.talked_ms, call.waited_ms), (5_040, 1_900 + 3_960));
+}
+
 #[test]
 fn who_looks_on_is_told_of_calls_that_became_one() {
     let mut story = Story::new();

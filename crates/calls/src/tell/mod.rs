@@ -13,7 +13,8 @@ mod visits;
 use crate::PbxIx;
 use crate::assembly::{Assembly, Group};
 use crate::call::{
-    Attempt, Attribute, Call, Clock, Direction, Directory, Joined, Listen, Move, MoveKind, PartyIx, Step, Visit, Who,
+    Attempt, Attribute, Call, Clock, Direction, Directory, Joined, Listen, Move, MoveKind, PartyIx, Step, Talk, Visit,
+    Who,
 };
 use crate::note::What;
 use legs::Legs;
@@ -47,7 +48,11 @@ pub(crate) fn tell(assembly: &Assembly, group: &Group, directory: &dyn Directory
         // Who clicked waits for nobody's sake but his own.
         _ if !legs.calls_in(caller_leg) => 0,
         Direction::Outgoing => 0,
-        Direction::Incoming | Direction::Internal => waits(caller, &visits, &attempts, &moves, (began_ms, ended_ms)),
+        Direction::Incoming | Direction::Internal => {
+            let waits =
+                Waits { visits: &visits, attempts: &attempts, moves: &moves, talks: &talks, began_ms, ended_ms };
+            waits.waited(caller)
+        }
     };
     let steps = steps(&legs, caller_leg);
     Some(Call {
@@ -88,39 +93,50 @@ fn clocks(assembly: &Assembly, legs: &Legs<'_>) -> Vec<Clock> {
     pbxs.into_iter().filter_map(|pbx| Some(Clock { pbx: pbx.0, ahead_ms: assembly.clock_of(pbx)? })).collect()
 }
 
-/// The union of the times in which the caller waited for somebody, in queues, while a phone rang, in the parking lot: a wait within
-/// another counts once.
-fn waits(
-    caller: PartyIx,
-    visits: &[Visit],
-    attempts: &[Attempt],
-    moves: &[Move],
-    (began_ms, ended_ms): (i64, Option<i64>),
-) -> i64 {
-    let visits = visits.iter().filter(|visit| visit.caller == caller).map(|visit| (visit.entered_ms, visit.left_ms));
-    let direct = attempts.iter().filter(|attempt| attempt.caller == caller && attempt.visit.is_none());
-    let direct = direct.map(|attempt| (attempt.began_ms, attempt.ended_ms));
-    let of_caller = |moved: &&Move| moved.who == Some(caller);
-    let parked = moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Park).map(|park| {
-        let after =
-            |moved: &&Move| moved.at_ms >= park.at_ms && matches!(moved.kind, MoveKind::Unpark | MoveKind::ParkTimeout);
-        (park.at_ms, moves.iter().filter(of_caller).find(after).map(|moved| moved.at_ms))
-    });
-    // Joined with somebody who still rings: from then on it is the customer who waits there.
-    let joined = moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Attended).filter_map(|moved| {
-        let rings = |attempt: &&Attempt| {
-            Some(attempt.caller) == moved.by
-                && attempt.began_ms <= moved.at_ms
-                && attempt.visit.is_none()
-                && attempt.ended_ms.is_none_or(|ended| ended > moved.at_ms)
-        };
-        attempts.iter().find(rings).map(|attempt| (moved.at_ms, attempt.ended_ms))
-    });
-    // Of a stream that was not heard whole something may be known from before the caller.
-    let since = |from: i64| from.max(began_ms);
-    union(
-        visits.chain(direct).chain(parked).chain(joined).filter_map(|(from, to)| Some((since(from), to.or(ended_ms)?))),
-    )
+/// What tells how long somebody waited.
+struct Waits<'a> {
+    visits: &'a [Visit],
+    attempts: &'a [Attempt],
+    moves: &'a [Move],
+    talks: &'a [Talk],
+    began_ms: i64,
+    ended_ms: Option<i64>,
+}
+
+impl Waits<'_> {
+    /// The union of the times in which the caller waited for somebody, in queues, while a phone rang, in the parking lot: a wait
+    /// within another counts once, and who talks does not wait, though the one may be told of a moment before the end of the other.
+    fn waited(&self, caller: PartyIx) -> i64 {
+        let Self { visits, attempts, moves, talks, began_ms, ended_ms } = *self;
+        let visits =
+            visits.iter().filter(|visit| visit.caller == caller).map(|visit| (visit.entered_ms, visit.left_ms));
+        let direct = attempts.iter().filter(|attempt| attempt.caller == caller && attempt.visit.is_none());
+        let direct = direct.map(|attempt| (attempt.began_ms, attempt.ended_ms));
+        let of_caller = |moved: &&Move| moved.who == Some(caller);
+        let parked = moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Park).map(|park| {
+            let after = |moved: &&Move| {
+                moved.at_ms >= park.at_ms && matches!(moved.kind, MoveKind::Unpark | MoveKind::ParkTimeout)
+            };
+            (park.at_ms, moves.iter().filter(of_caller).find(after).map(|moved| moved.at_ms))
+        });
+        // Joined with somebody who still rings: from then on it is the customer who waits there.
+        let joined =
+            moves.iter().filter(of_caller).filter(|moved| moved.kind == MoveKind::Attended).filter_map(|moved| {
+                let rings = |attempt: &&Attempt| {
+                    Some(attempt.caller) == moved.by
+                        && attempt.began_ms <= moved.at_ms
+                        && attempt.visit.is_none()
+                        && attempt.ended_ms.is_none_or(|ended| ended > moved.at_ms)
+                };
+                attempts.iter().find(rings).map(|attempt| (moved.at_ms, attempt.ended_ms))
+            });
+        let talks = talks.iter().filter(|talk| talk.parties.contains(&caller));
+        // Of a stream that was not heard whole something may be known from before the caller.
+        let span = |(from, to): (i64, Option<i64>)| Some((from.max(began_ms), to.or(ended_ms)?));
+        let talks: Vec<_> = talks.filter_map(|talk| span((talk.began_ms, talk.ended_ms))).collect();
+        let waits = visits.chain(direct).chain(parked).chain(joined).filter_map(span);
+        union(waits.chain(talks.iter().copied())) - union(talks.iter().copied())
+    }
 }
 
 /// How long at least one of the spans lasts.
